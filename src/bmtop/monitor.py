@@ -1,0 +1,244 @@
+"""READ: the log and the queue, again and again, into the incident. The console and the report stand on it."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from bmtop.checked import QueueId
+from bmtop.config import Settings
+from bmtop.incident.accounts import Accounts
+from bmtop.incident.incident import Incident
+from bmtop.incident.message import Message
+from bmtop.incident.picture import Picture
+from bmtop.incident.territory import Territory
+from bmtop.postfix import history, networks, queue
+from bmtop.postfix.census import Census
+from bmtop.postfix.follow import LogFollower
+from bmtop.postfix.instance import Postfix
+from bmtop.postfix.logline import events
+from bmtop.postfix.logtime import LogClock
+from bmtop.server import CommandFailed
+
+_TAIL = 2000
+_LISTED_EVERY = 2.0
+# A listing that takes long is made less often: at most this share of the time goes into it.
+_LISTING_SHARE = 0.2
+_CONFIGURED_EVERY = 5.0
+_PICTURE_EVERY = 0.25
+
+
+class Monitor:
+    """Keeps the incident up to date. Everything but `run`, `refresh` and `read_once` is cheap."""
+
+    def __init__(self, settings: Settings, postfix: Postfix, clock: Callable[[], float] = time.time) -> None:
+        self.accounts = Accounts(settings.default_domain, settings.domain_aliases)
+        self._settings = settings
+        self._postfix = postfix
+        self._clock = clock
+        self._territory = Territory()
+        self._incident = self._begin(settings.window)
+        self._census = Census(postfix, lambda message: self._incident.origin(message))
+        self._listing = asyncio.Lock()
+        self._lines: deque[str] = deque(maxlen=_TAIL)
+        self._line_count = 0
+        self._read_back = self._counted = self._opened = False
+        self._problems: dict[str, str] = {}
+        self._follower: asyncio.Task[None] | None = None
+        self._picture: Picture | None = None
+
+    def _begin(self, window: float, before: Incident | None = None) -> Incident:
+        return Incident(
+            window=window,
+            threshold=self._settings.threshold,
+            accounts=self.accounts,
+            territory=self._territory,
+            limits=self._settings.reasons,
+            gauge=before.gauge if before else None,
+        )
+
+    @property
+    def messages(self) -> Mapping[QueueId, Message]:
+        """The queue as it was last listed, envelopes included."""
+        return self._census.messages
+
+    @property
+    def window(self) -> float:
+        """The time span that the picture covers, in seconds; setting it reads the log back anew."""
+        return self._incident.window
+
+    @window.setter
+    def window(self, seconds: float) -> None:
+        self._incident = self._begin(seconds, self._incident)
+        self._incident.queued(self._clock(), self.messages.values(), ())
+        self._picture = None
+        if self._follower is not None:
+            self._follower.cancel()
+            self._follower = asyncio.create_task(self._follow())
+
+    def log_lines(self, after: int) -> tuple[int, list[str]]:
+        """Return the count of lines so far, and the newest ones beyond the count `after`."""
+        new = min(self._line_count - after, len(self._lines))
+        return self._line_count, list(self._lines)[len(self._lines) - new :] if new > 0 else []
+
+    def picture(self, now: float | None = None) -> Picture:
+        """Return the picture at `now`; within a moment, the same one again."""
+        now = self._clock() if now is None else now
+        if self._picture is None or not 0 <= now - self._picture.generated < _PICTURE_EVERY:
+            complete = self._read_back and (self._opened or "queue" in self._problems)
+            problems = (*self._problems.values(), *self._territory.problems)
+            self._picture = self._incident.picture(now, complete=complete, problems=tuple(filter(None, problems)))
+        return self._picture
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        self._follower = asyncio.create_task(self._follow())
+        others = [asyncio.create_task(work()) for work in (self._count, self._list, self._configure)]
+        try:
+            await asyncio.gather(*others)
+        finally:
+            self._postfix.stop_queries()
+            for task in (self._follower, *others):
+                task.cancel()
+            await asyncio.gather(self._follower, *others, return_exceptions=True)
+
+    # The log
+
+    def _feed(self, block: bytes, clock: LogClock) -> None:
+        for event in events(block, clock):
+            self._incident.feed(event)
+        lines = block.decode("utf-8", "surrogateescape").splitlines()
+        self._line_count += len(lines)
+        self._lines.extend(lines[-_TAIL:])
+
+    async def _follow(self) -> None:
+        self._read_back = False
+        log = self._settings.log_file
+        clock = LogClock()
+        since = self._clock() - self.window
+        earlier = history.earlier(log, since, clock)
+        while block := await asyncio.to_thread(self._next, earlier, log):
+            self._feed(block, clock)
+        follower = LogFollower(log)
+        await asyncio.to_thread(follower.start, since, clock)
+        async for block in follower.blocks():
+            if block:
+                self._feed(block, clock)
+            else:
+                self._read_back = True
+            self._problems["log"] = follower.problem
+
+    def _next(self, blocks: "history.Blocks", log: Path) -> bytes:
+        try:
+            return next(blocks, b"")
+        except OSError as error:
+            self._problems["rotated"] = (
+                f"A rotated file of {log} cannot be read ({(error.strerror or 'unreadable').lower()}),"
+                " so the window may begin later than it says."
+            )
+            return b""
+
+    # The queue
+
+    async def _count(self) -> None:
+        while True:
+            await asyncio.to_thread(self._count_once)
+            await asyncio.sleep(1.0)
+
+    def _count_once(self) -> None:
+        try:
+            self._counted = True
+            counts: dict[str, int] | None = queue.counts(self._postfix.queue_directory)
+        except OSError:
+            # Without the right to look into the folders, the listing counts.
+            counts = queue.counts_by_listing(self.messages.values()) if self._opened else None
+        except CommandFailed:
+            counts = None
+        self._incident.gauge.counted(self._clock(), counts)
+
+    async def _list(self) -> None:
+        while True:
+            began = time.monotonic()
+            await self.refresh()
+            took = time.monotonic() - began
+            await asyncio.sleep(max(_LISTED_EVERY, took / _LISTING_SHARE - took))
+
+    async def refresh(self) -> None:
+        """List the queue again now."""
+        async with self._listing:
+            try:
+                added, gone = await asyncio.to_thread(self._census.take)
+            except CommandFailed as error:
+                self._problems["queue"] = str(error)
+                return
+            self._listed(added, gone)
+
+    def _listed(self, added: list[Message], gone: list[Message]) -> None:
+        self._incident.queued(self._clock(), added, gone)
+        messages = self.messages.values()
+        self._incident.gauge.listed(sum(m.size for m in messages), min((m.arrival for m in messages), default=None))
+        self._opened = True
+        self._problems["queue"] = ""
+        self._problems["envelopes"] = self._census.problem
+        self._picture = None
+
+    # The configuration
+
+    async def _configure(self) -> None:
+        changed: float | None = None
+        while True:
+            try:
+                now = await asyncio.to_thread(self._configuration_time)
+                if now != changed:
+                    changed = now
+                    await asyncio.to_thread(self._configure_once)
+            except CommandFailed as error:
+                self._problems["configuration"] = str(error)
+            await asyncio.sleep(_CONFIGURED_EVERY)
+
+    def _configuration_time(self) -> float:
+        folder = Path(self._postfix.settings("config_directory").get("config_directory", "/etc/postfix"))
+        try:
+            return (folder / "main.cf").stat().st_mtime
+        except OSError:
+            return 0.0
+
+    def _configure_once(self) -> None:
+        self._territory = networks.territory(self._postfix, frozenset(self._settings.own_addresses))
+        self._incident.territory(self._territory)
+        self._problems["configuration"] = ""
+
+    # Once
+
+    def read_once(self) -> Picture:
+        """Read the window's log and the queue once, and return the picture. Blocks."""
+        for step in (self._configure_once, self._read_log_once, self._count_once, self._list_once):
+            try:
+                step()
+            except CommandFailed as error:
+                self._problems[step.__name__] = str(error)
+            except OSError as error:
+                reason = (error.strerror or "unreadable").lower()
+                self._problems[step.__name__] = (
+                    f"The log {self._settings.log_file} cannot be read ({reason});"
+                    " name another with --log, or run bmtop as root."
+                )
+        if not self._opened:
+            self._count_once()
+        return self.picture()
+
+    def _read_log_once(self) -> None:
+        clock = LogClock()
+        since = self._clock() - self.window
+        log = self._settings.log_file
+        for block in history.earlier(log, since, clock):
+            self._feed(block, clock)
+        with log.open("rb") as file:
+            file.seek(history.offset_of(file, since, clock))
+            for block in history.whole_lines(file):
+                self._feed(block, clock)
+        self._read_back = True
+
+    def _list_once(self) -> None:
+        self._listed(*self._census.take())

@@ -1,0 +1,1 @@
+"""What Postfix says and does: its log, its queue, its configuration, its commands."""

@@ -1,0 +1,87 @@
+"""The queue: how many messages each queue holds, and what `postqueue -j` lists."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bmtop.checked import QueueId, Refused
+from bmtop.incident.message import Message
+from bmtop.incident.picture import QUEUES
+from bmtop.postfix.instance import Postfix
+
+# The queues whose messages postsuper(1) can hold, release and delete by id.
+MESSAGE_QUEUES = ("incoming", "active", "deferred", "hold")
+_NULL_SENDER = "MAILER-DAEMON"
+
+
+def counts(queue_directory: Path) -> dict[str, int]:
+    """Return the number of messages in each queue, by its folder's entries.
+
+    Raises `PermissionError` without the right to look (root), `FileNotFoundError` where it is no queue.
+    """
+    return {name: _entries(str(queue_directory / name)) for name in QUEUES}
+
+
+def _entries(folder: str) -> int:
+    """Count a queue's files; its hashed subfolders have names of one character (postconf(5), hash_queue_depth)."""
+    names = os.listdir(folder)
+    hashed = [name for name in names if len(name) == 1]
+    return len(names) - len(hashed) + sum(_entries(f"{folder}/{name}") for name in hashed)
+
+
+def counts_by_listing(messages: Iterable[Message]) -> dict[str, int]:
+    """Return the same from a listing, which knows nothing of corrupt and maildrop files."""
+    found = dict.fromkeys(QUEUES, 0)
+    for message in messages:
+        found[message.queue] = found.get(message.queue, 0) + 1
+    return found
+
+
+def files(queue_directory: Path) -> Iterator[tuple[str, str]]:
+    """Yield the queue id and path of every file in the queues that postsuper can act on."""
+    for name in MESSAGE_QUEUES:
+        yield from _files(str(queue_directory / name))
+
+
+def _files(folder: str) -> Iterator[tuple[str, str]]:
+    for name in os.listdir(folder):
+        if len(name) == 1:
+            yield from _files(f"{folder}/{name}")
+        else:
+            yield name, f"{folder}/{name}"
+
+
+def listing(postfix: Postfix, timeout: float = 120.0) -> tuple[Message, ...]:
+    """Return the queued messages as `postqueue -j` (postqueue(1)) lists them, without envelopes.
+
+    Raises `CommandFailed` where postqueue fails: no Postfix, or no right to its queue.
+    """
+    result = postfix.query("postqueue", "-j", timeout=timeout)
+    result.check("Start Postfix, or run bmtop as a user whom authorized_mailq_users allows.")
+    return tuple(parse_listing(result.out))
+
+
+def parse_listing(out: bytes) -> Iterator[Message]:
+    """Yield the messages of `postqueue -j`; a line that is not understood is left out, never guessed at."""
+    for line in out.splitlines():
+        try:
+            entry = json.loads(line.decode("utf-8", "surrogateescape"))
+            yield _message(entry)
+        except (ValueError, KeyError, TypeError, Refused):
+            continue
+
+
+def _message(entry: dict[str, Any]) -> Message:
+    recipients = entry["recipients"]
+    sender = str(entry["sender"])
+    return Message(
+        id=QueueId(entry["queue_id"]),
+        queue=str(entry["queue_name"]),
+        arrival=int(entry["arrival_time"]),
+        size=int(entry["message_size"]),
+        sender="" if sender == _NULL_SENDER else sender,
+        recipients=tuple(str(r["address"]) for r in recipients),
+        reason=str(recipients[0].get("delay_reason", "")) if recipients else "",
+    )

@@ -1,0 +1,180 @@
+"""The picture as text and as JSON: what `bmtop report` prints, and what the console exports."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+import humanize
+
+from bmtop.incident.picture import QUEUES, FailedLogin, Picture, QueueGauge, Relay, Sender
+from bmtop.visible import visible
+
+_MOST_ROWS = 20
+
+
+def iso(moment: float | None) -> str | None:
+    """Return ISO 8601 in UTC, to the second; None for None."""
+    if moment is None:
+        return None
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="seconds")
+
+
+def as_dict(picture: Picture) -> dict[str, Any]:
+    """Return the object that `bmtop report --json` prints."""
+    return {
+        "generated": iso(picture.generated),
+        "window_seconds": round(picture.window),
+        "complete": picture.complete,
+        "queue": None if picture.queue is None else _queue(picture.queue),
+        "senders": [_sender(row) for row in picture.senders],
+        "relays": [_relay(row) for row in picture.relays],
+        "failed_logins": [_failed(row) for row in picture.failed_logins],
+        "problems": [visible(problem) for problem in picture.problems],
+    }
+
+
+def _queue(gauge: QueueGauge) -> dict[str, Any]:
+    growth = gauge.growth_per_minute
+    return {
+        "total": gauge.total,
+        **{name: getattr(gauge, name) for name in QUEUES},
+        "bytes": gauge.bytes,
+        "oldest": iso(gauge.oldest),
+        "growth_per_minute": None if growth is None else round(growth, 1),
+        "threshold": gauge.threshold,
+        "state": gauge.state,
+    }
+
+
+def _sender(row: Sender) -> dict[str, Any]:
+    return {
+        "login": row.login,
+        "logins": list(row.logins),
+        "messages": row.messages,
+        "recipients": row.recipients,
+        "clients": [client for client, _ in row.clients],
+        "envelope_senders": row.envelope_senders,
+        "forged": row.forged,
+        "queued": row.queued,
+        "failed_logins": row.failed_logins,
+        "first_seen": iso(row.first_seen or None),
+        "last_seen": iso(row.last_seen or None),
+        "reasons": list(row.reasons),
+    }
+
+
+def _relay(row: Relay) -> dict[str, Any]:
+    return {
+        "client": row.client,
+        "name": row.name,
+        "kind": row.kind,
+        "network": row.network,
+        "messages": row.messages,
+        "recipients": row.recipients,
+        "queued": row.queued,
+        "refused": row.refused,
+        "last_seen": iso(row.last_seen or None),
+    }
+
+
+def _failed(row: FailedLogin) -> dict[str, Any]:
+    return {
+        "client": row.client,
+        "logins": dict(row.logins),
+        "failures": row.failures,
+        "succeeded": list(row.succeeded),
+    }
+
+
+def as_json(picture: Picture) -> str:
+    """Return the report as JSON text, ASCII only: nothing in it can act on a terminal."""
+    return json.dumps(as_dict(picture), indent=2)
+
+
+def masked(picture: Picture) -> Picture:
+    """Return the picture with the local parts of logins hidden, for a shared screen."""
+    senders = tuple(replace(s, login=mask(s.login), logins=tuple(map(mask, s.logins))) for s in picture.senders)
+    failed = tuple(
+        replace(f, logins=tuple((mask(n), c) for n, c in f.logins), succeeded=tuple(map(mask, f.succeeded)))
+        for f in picture.failed_logins
+    )
+    return replace(picture, senders=senders, failed_logins=failed)
+
+
+def mask(address: str) -> str:
+    """Return an address or login whose local part shows only its first character."""
+    local, at, domain = address.rpartition("@")
+    return f"{(local or domain)[:1]}•••" + (f"@{domain}" if at else "")
+
+
+def as_text(picture: Picture) -> str:
+    """Return the panes as plain text, aligned, every character harmless to a terminal."""
+    parts = [
+        f"bmtop {iso(picture.generated)}, the last {humanize.precisedelta(round(picture.window))}",
+        _queue_text(picture.queue),
+        _table("Top SASL senders", picture.senders, _SENDER_COLUMNS),
+        _table("Untrusted relay clients", picture.relays, _RELAY_COLUMNS),
+        _table("Failed logins", picture.failed_logins, _FAILED_COLUMNS),
+        *(f"! {visible(problem)}" for problem in picture.problems),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _queue_text(gauge: QueueGauge | None) -> str:
+    if gauge is None:
+        return "Queue: not known"
+    each = ", ".join(f"{name} {getattr(gauge, name):,}" for name in QUEUES if getattr(gauge, name))
+    size = "" if gauge.bytes is None else f", {humanize.naturalsize(gauge.bytes)}"
+    why = f" ({gauge.why})" if gauge.why else ""
+    return f"Queue: {gauge.total:,} messages{size}, {gauge.state.upper()}{why}\n  {each or 'empty'}"
+
+
+_Columns = Sequence[tuple[str, Callable[[Any], object]]]
+
+_SENDER_COLUMNS: _Columns = (
+    ("login", lambda row: row.login),
+    ("messages", lambda row: row.messages),
+    ("recipients", lambda row: row.recipients),
+    ("queued", lambda row: row.queued),
+    ("clients", lambda row: len(row.clients)),
+    ("forged", lambda row: row.forged),
+    ("why", lambda row: "; ".join(row.reasons) or "-"),
+)
+_RELAY_COLUMNS: _Columns = (
+    ("client", lambda row: row.client),
+    ("kind", lambda row: row.kind.upper()),
+    ("network", lambda row: row.network or "-"),
+    ("messages", lambda row: row.messages),
+    ("queued", lambda row: row.queued),
+    ("refused", lambda row: row.refused),
+    ("name", lambda row: row.name),
+)
+_FAILED_COLUMNS: _Columns = (
+    ("client", lambda row: row.client),
+    ("failures", lambda row: row.failures),
+    ("got in as", lambda row: ", ".join(row.succeeded) or "-"),
+    ("tried", lambda row: ", ".join(f"{name or '(not logged)'} {count}" for name, count in row.logins[:5])),
+)
+
+
+def _table(title: str, rows: Sequence[object], columns: _Columns) -> str:
+    if not rows:
+        return f"{title}: none"
+    cells = [[name for name, _ in columns]]
+    cells += [[_cell(read(row)) for _, read in columns] for row in rows[:_MOST_ROWS]]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    numeric = [isinstance(read(rows[0]), int) for _, read in columns]
+    lines = [
+        "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(line, widths, numeric, strict=True)).rstrip()
+        for line in cells
+    ]
+    more = [f"… and {len(rows) - _MOST_ROWS:,} more"] if len(rows) > _MOST_ROWS else []
+    return "\n".join([title, *("  " + line for line in lines + more)])
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "?"
+    return f"{value:,}" if isinstance(value, int) else visible(str(value))

@@ -1,0 +1,160 @@
+"""The machine that is looked at: run a command there, without a shell, and say how it ended."""
+
+import contextlib
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import sh
+
+from bmtop.checked import Refused
+
+# Root's commands come from the system's folders, whatever PATH it came in with.
+SYSTEM_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin")
+_KEPT = ("LANG", "LC_ALL", "TZ", "HOME")
+
+
+class CommandFailed(Exception):
+    """A command that could not be run, or did not end well. Its text is one sentence with the next step."""
+
+    def __init__(self, sentence: str, result: "Result | None" = None) -> None:
+        super().__init__(sentence)
+        self.result = result
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command ended: its argument list, exit status (negative: the signal), output, and seconds."""
+
+    command: tuple[str, ...]
+    status: int
+    out: bytes
+    err: str
+    seconds: float
+
+    @property
+    def last_words(self) -> str:
+        """The last line of its standard error, for a sentence."""
+        lines = [line.strip() for line in self.err.splitlines() if line.strip()]
+        return lines[-1][:300] if lines else f"exit status {self.status}"
+
+    def check(self, what_to_do: str) -> "Result":
+        """Return itself; raises `CommandFailed`, naming `what_to_do`, unless the exit status is 0."""
+        if self.status != 0:
+            raise CommandFailed(f"{self.command[0]} failed: {self.last_words.rstrip('.')}. {what_to_do}", self)
+        return self
+
+
+class Server:
+    """This machine. `path` is where commands are looked for, before anything else."""
+
+    def __init__(self, path: Sequence[str] = SYSTEM_PATH) -> None:
+        self.path = tuple(path)
+
+    def find(self, program: str) -> str:
+        """Return the absolute path of `program`; raises `CommandFailed` where there is none."""
+        # An absolute path stands for itself: os.path.join drops what comes before it.
+        candidates = [os.path.join(folder, program) for folder in self.path or ("/",)]
+        for candidate in candidates:
+            if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
+                return candidate
+        raise CommandFailed(f"{program} was not found; install it, or name its place in the settings.")
+
+    def run(
+        self,
+        program: str,
+        *arguments: str,
+        give: bytes = b"",
+        timeout: float = 60.0,
+        watch: Callable[[], None] | None = None,
+    ) -> Result:
+        """Run `program` to its end with `give` on its standard input, and return how it ended.
+
+        `watch` is called some ten times a second meanwhile; what it raises ends the command.
+        `timeout` is in seconds. Raises `CommandFailed` where it cannot be started or takes longer.
+        Blocks: call it off the event loop.
+        """
+        if any("\0" in argument for argument in arguments):
+            raise Refused("An argument holds a NUL byte; it cannot be passed to a command.")
+        found = self.find(program)
+        began = time.monotonic()
+        # Files, not pipes: a listing of a large queue does not pass through Python a line at a time.
+        with (
+            tempfile.TemporaryFile() as given,
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as err,
+        ):
+            given.write(give)
+            given.seek(0)
+            status = _wait(_start(found, arguments, given, out, err), began, timeout, watch, program)
+            out.seek(0)
+            err.seek(0)
+            return Result(
+                (program, *arguments),
+                status,
+                out.read(),
+                err.read().decode("utf-8", "replace"),
+                time.monotonic() - began,
+            )
+
+
+def _start(found: str, arguments: Sequence[str], given: IO[bytes], out: IO[bytes], err: IO[bytes]) -> Any:
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    environment["PATH"] = ":".join(SYSTEM_PATH)
+    return sh.Command(found)(
+        *arguments,
+        _in=given,
+        _out=out,
+        _err=err,
+        _env=environment,
+        _cwd="/",
+        _bg=True,
+        _bg_exc=False,
+        _tty_out=False,
+        _tty_in=False,
+        _new_session=True,
+        _return_cmd=True,
+        _ok_code=list(range(256)),
+    )
+
+
+def _wait(process: Any, began: float, timeout: float, watch: Callable[[], None] | None, program: str) -> int:
+    try:
+        while True:
+            try:
+                process.wait(timeout=0.1 if watch else timeout)
+            except sh.TimeoutException:
+                if time.monotonic() - began >= timeout:
+                    raise CommandFailed(
+                        f"{program} did not end within {timeout:.0f} seconds and was stopped; see whether the"
+                        " server is overloaded, then try again."
+                    ) from None
+                if watch:
+                    watch()
+            except sh.SignalException:
+                break
+            else:
+                break
+    except BaseException:
+        _kill(process)
+        raise
+    return int(process.exit_code)
+
+
+def _kill(process: Any) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    with contextlib.suppress(sh.SignalException, sh.TimeoutException):
+        process.wait(timeout=5)
+
+
+def readable(path: Path) -> bool:
+    """Tell whether this user may read `path`."""
+    return os.access(path, os.R_OK)
