@@ -34,9 +34,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, interrupt)
     made_here = not options.folder.exists()
     try:
-        with contextlib.suppress(KeyboardInterrupt), Postfix.start(
-            options.folder, long_queue_ids=options.long_queue_ids
-        ) as postfix:
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            Postfix.start(options.folder, long_queue_ids=options.long_queue_ids) as postfix,
+        ):
             show(postfix, options.scale, options.live)
     except (PostfixError, PermissionError, ValueError) as error:
         print(error, file=sys.stderr)

@@ -60,6 +60,7 @@ def main_cf(
         "transport_maps": f"inline:{{ {{ {DEAD_DOMAIN} = dead:[127.0.0.1]:{ports.dead} }} }}",
         # What leaves stays in the queue, and is not tried again in the middle of a test
         "defer_transports": "smtp, relay",
+        "relayhost": "[127.0.0.1]:1",  # nobody listens there; for `postqueue -f`, which overrides defer_transports
         "minimal_backoff_time": "4h",
         "maximal_backoff_time": "4h",
         # No question leaves this machine; XCLIENT gives the names

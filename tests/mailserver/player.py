@@ -151,9 +151,7 @@ class Session:
         queued = re.search(r"queued as (\w+)", text)
         if code != 250 or queued is None:
             raise Refused(text)
-        return Sent(
-            queued[1], message.label, self.login, self.client.address, message.sender, message.recipients
-        )
+        return Sent(queued[1], message.label, self.login, self.client.address, message.sender, message.recipients)
 
     def _introduce(self) -> None:
         """Greet the server under the played client's name and address (XCLIENT, postfix.org/XCLIENT_README)."""

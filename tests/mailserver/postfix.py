@@ -37,7 +37,8 @@ class PostfixError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A message as `postqueue -j` lists it (postqueue(1)); size in bytes, arrival in Unix seconds."""
+    """A message as `postqueue -j` lists it (postqueue(1)): size in bytes, arrival in Unix seconds, and for the null
+    sender MAILER-DAEMON."""
 
     queue_id: str
     queue_name: str
@@ -88,12 +89,15 @@ class Postfix:
         """
         if os.geteuid() != 0:
             raise PermissionError("a Postfix for tests needs root: run the tests as root, or in a container")
-        if missing := [name for name in ("postfix", "saslpasswd2", "smtp-sink") if not shutil.which(name, path=PATH)]:
-            raise PostfixError(f"not installed: {', '.join(missing)}; apt-get install postfix sasl2-bin libsasl2-modules")
+        for program in ("postfix", "saslpasswd2", "smtp-sink"):
+            if not shutil.which(program, path=PATH):
+                raise PostfixError(f"no {program}: apt-get install postfix sasl2-bin libsasl2-modules")
         folder = folder.resolve()
         self = cls(folder, queue_on.resolve() if queue_on else folder / "spool")
         for place in (self.folder, self.spool):
             check_place(place)
+        if self.processes():
+            raise PostfixError(f"a Postfix is already running in {folder}")
         try:
             self._start(long_queue_ids=long_queue_ids, settings=settings or {}, users=users)
         except BaseException:
@@ -114,13 +118,12 @@ class Postfix:
             shutil.rmtree(folder)
 
     def _start(self, *, long_queue_ids: bool, settings: Mapping[str, str], users: Mapping[str, str]) -> None:
-        if self.processes():
-            raise PostfixError(f"a Postfix is already running in {self.folder}")
         for attempt in range(3):
             self.spool.mkdir(parents=True, exist_ok=True)
             self.spool.chmod(0o755)
             dead = self._sink("-f", "RCPT", "-B", "550 5.1.1 no such user")
-            self.ports = Ports(*free_ports(2), dead)
+            smtp, submission = free_ports(2)
+            self.ports = Ports(smtp, submission, dead)
             parameters = configuration.main_cf(
                 self.folder, self.spool, self.ports, long_queue_ids=long_queue_ids, settings=settings
             )
@@ -141,8 +144,10 @@ class Postfix:
 
     def stop(self) -> None:
         """Stop it; at the end no process of it is left, and nothing of it outside of its folder."""
-        if (self.etc / "main.cf").exists():
-            run("postfix", "-c", str(self.etc), "abort", check=False)
+        with contextlib.suppress(OSError, ValueError):
+            master = int((self.spool / "pid" / "master.pid").read_text())
+            if master in self.processes():
+                os.kill(master, signal.SIGTERM)
         for sink in self._sinks:
             sink.kill()
             sink.wait()
@@ -195,12 +200,14 @@ class Postfix:
             wait_until(lambda: b": reload -- " in log.read(), what="Postfix has reloaded")
 
     def flush(self) -> None:
-        """Try all deferred mail again (`postqueue -f`); it is deferred again, until `deliver` lets it out."""
+        """Have all deferred mail tried again soon, whatever defer_transports says (`postqueue -f`): smtp finds nobody
+        listening, and defers it again, until `deliver` lets it out."""
         run("postqueue", "-c", str(self.etc), "-f")
 
     def deliver(self, seconds_each: int = 0) -> None:
-        """From now on foreign mail leaves, to a server that takes this many seconds for each message."""
-        sink = self._sink("-w", str(seconds_each))
+        """From now on foreign mail leaves, to a server that takes this many seconds for each message; what is in the
+        queue is tried soon."""
+        sink = self._sink(*(("-w", str(seconds_each)) if seconds_each else ()))
         self.postconf(defer_transports="", relayhost=f"[127.0.0.1]:{sink}")
         self.flush()
 
@@ -260,7 +267,7 @@ class Postfix:
 
     def headers(self, queue_ids: Iterable[str]) -> dict[str, bytes]:
         """The header section of each message, by `postcat -ehq`; what has left the queue meanwhile is left out."""
-        todo, found = list(queue_ids), {}
+        todo, found = list(queue_ids), dict[str, bytes]()
         while todo:
             batch, todo = todo[:IDS_PER_CALL], todo[IDS_PER_CALL:]
             answer = run("postcat", "-c", str(self.etc), "-ehq", *batch, check=False)

@@ -88,9 +88,7 @@ class Wave:
 
     def play(self, player: Player) -> None:
         """Send all of it."""
-        player.send(
-            self.client, self.messages, self.login, connections=self.connections, submission=self.submission
-        )
+        player.send(self.client, self.messages, self.login, connections=self.connections, submission=self.submission)
 
 
 def incident(player: Player, scale: int = 200, seed: int = 1) -> Played:
@@ -138,7 +136,8 @@ def alices_spam(number: int, chance: random.Random) -> Message:
     who does not exist, text that looks like what bmtop and the tests read."""
     sender = f"winner{number}@{foreign(chance)}"
     recipients = strangers(chance, chance.randint(1, 5))
-    body, headers = prose(chance), (f"Message-ID: <{number}.{chance.getrandbits(32):x}@{foreign(chance)}>",)
+    body = prose(chance)
+    headers = [f"Message-ID: <{number}.{chance.getrandbits(32):x}@{foreign(chance)}>"]
     match number % 20:
         case 3:
             sender = CAROL
@@ -147,8 +146,9 @@ def alices_spam(number: int, chance: random.Random) -> Message:
         case 13:
             recipients += (f"nobody{number}@{DEAD_DOMAIN}",)
         case 18:
-            body, headers = LOOK_ALIKE + body, (*headers, "X-Played: honest/carol")
-    return Message("spam/alice", sender, recipients, f"You have won no. {number}", body, headers)
+            body = LOOK_ALIKE + body
+            headers.append("X-Played: honest/carol")
+    return Message("spam/alice", sender, recipients, f"You have won no. {number}", body, tuple(headers))
 
 
 def bobs_spam(number: int, chance: random.Random) -> Message:
@@ -165,7 +165,8 @@ def relayed_spam(number: int, chance: random.Random) -> Message:
 def carols_mail(number: int, chance: random.Random) -> Message:
     """Carol's own mail: to a customer, to a customer and alice, to a colleague."""
     customer = f"buyer{number}@customer.example"
-    to = ((customer,), (customer, ALICE), (f"sales@{MAILBOX_DOMAIN}",))[number % 3]
+    recipients: list[tuple[str, ...]] = [(customer,), (customer, ALICE), (f"sales@{MAILBOX_DOMAIN}",)]
+    to = recipients[number % 3]
     return Message("honest/carol", CAROL, to, f"Your order {number}", prose(chance))
 
 
