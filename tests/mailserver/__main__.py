@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from . import stories
-from .player import Client, Message, Player
+from .player import Client, Message, Player, Refused, Session
 from .postfix import Postfix, PostfixError
 from .stories import ALICE, CAROL, incident
 
@@ -83,11 +83,18 @@ def show(postfix: Postfix, scale: int, live: bool) -> None:
 
 
 def send_on(player: Player) -> None:
-    """Go on as the incident does, for ever."""
+    """Go on as the incident does, for ever; who is cut off comes back, as bots do, and says why when it cannot."""
     chance = random.Random()
-    sessions = {(client, login): player.connect(client, login) for client, login, _ in GOES_ON}
+    sessions: dict[tuple[Client, str | None], Session] = {}
     for number, (client, login, write) in enumerate(itertools.cycle(GOES_ON)):
-        player.sent.append(sessions[client, login].send(write(number, chance)))
+        try:
+            if (client, login) not in sessions:
+                sessions[client, login] = player.connect(client, login)
+            player.sent.append(sessions[client, login].send(write(number, chance)))
+        except (OSError, Refused) as error:
+            print(f"{client.address}: {error}", flush=True)
+            if isinstance(error, OSError):
+                sessions.pop((client, login), None)
         time.sleep(0.25)
 
 

@@ -28,6 +28,7 @@ from . import configuration
 from .configuration import Ports
 
 QUEUES = ("incoming", "active", "deferred", "hold", "corrupt", "maildrop")
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 IDS_PER_CALL = 5_000  # ids that fit well into one argument list
 
 
@@ -82,10 +83,10 @@ class Postfix:
     ) -> "Postfix":
         """Set it up in this folder (which is made, or taken over from an earlier start) and start it.
 
-        `queue_on`: a folder for the queue, to be on another file system; it is removed at the end.
+        `queue_on`: a new folder for the queue, to be on another file system; it is removed at the end.
         `settings`: main.cf parameters that win. `users`: password by login.
-        Raises PermissionError when it is not root or when user postfix cannot get into the folder; PostfixError
-        when something is not installed or does not start.
+        Raises PermissionError when it is not root or when user postfix cannot get into the folder; FileExistsError
+        when `queue_on` is there already; PostfixError when something is not installed or does not start.
         """
         if os.geteuid() != 0:
             raise PermissionError("a Postfix for tests needs root: run the tests as root, or in a container")
@@ -96,6 +97,8 @@ class Postfix:
         self = cls(folder, queue_on.resolve() if queue_on else folder / "spool")
         for place in (self.folder, self.spool):
             check_place(place)
+        if queue_on and queue_on.exists():
+            raise FileExistsError(f"the queue's folder is removed at the end, so it has to be a new one: {queue_on}")
         if self.processes():
             raise PostfixError(f"a Postfix is already running in {folder}")
         try:
@@ -134,10 +137,11 @@ class Postfix:
                 self.set_password(login, password)
             try:
                 run("postfix", "-c", str(self.etc), "start")
-            except PostfixError:
-                # Another program may have taken the port in between
-                if attempt == 2 or b"Address already in use" not in self.log.read_bytes():
-                    raise
+            except PostfixError as error:
+                said = self.log.read_text(errors="replace") if self.log.exists() else ""
+                # Another program may have taken a port in between
+                if attempt == 2 or "Address already in use" not in said:
+                    raise PostfixError(f"{error}\n{said}") from error
                 self.stop()
             else:
                 return
@@ -279,9 +283,6 @@ class Postfix:
                     raise PostfixError(answer.stderr.decode(errors="replace"))
                 todo += [queue_id for queue_id in batch if queue_id not in found and queue_id != gone[1].decode()]
         return found
-
-
-PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def run(*command: str, stdin: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:

@@ -170,6 +170,13 @@ def test_the_queue_can_be_on_another_file_system() -> None:
     assert not elsewhere.exists()
 
 
+def test_a_folder_that_is_there_is_not_taken_for_the_queue(reachable: Path) -> None:
+    reachable.mkdir()
+    with pytest.raises(FileExistsError, match="a new one"):
+        Postfix.start(reachable / "mail", queue_on=reachable)
+    reachable.rmdir()
+
+
 def test_a_stopped_one_starts_again_with_its_queue(reachable: Path) -> None:
     try:
         with Postfix.start(reachable) as postfix:
