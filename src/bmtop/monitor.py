@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from bmtop.checked import QueueId
@@ -27,6 +28,8 @@ _LISTED_EVERY = 2.0
 _LISTING_SHARE = 0.2
 _CONFIGURED_EVERY = 5.0
 _PICTURE_EVERY = 0.25
+# A content filter holds a message for at most this long.
+_FILTER_DELAY = 3600.0
 
 
 class Monitor:
@@ -229,8 +232,11 @@ class Monitor:
         return self.picture()
 
     def _read_log_once(self) -> None:
+        self._read_log(self._clock() - self.window)
+        self._read_back = True
+
+    def _read_log(self, since: float) -> None:
         clock = LogClock()
-        since = self._clock() - self.window
         log = self._settings.log_file
         for block in history.earlier(log, since, clock):
             self._feed(block, clock)
@@ -238,7 +244,25 @@ class Monitor:
             file.seek(history.offset_of(file, since, clock))
             for block in history.whole_lines(file):
                 self._feed(block, clock)
-        self._read_back = True
 
     def _list_once(self) -> None:
         self._listed(*self._census.take())
+
+    def read_queue(self) -> Mapping[QueueId, Message]:
+        """List the queue and its envelopes once; the log is read only for what a content filter gave back.
+
+        Blocks. Raises `CommandFailed` where the queue cannot be listed.
+        """
+        self._list_once()
+        returned = [m for m in self.messages.values() if m.envelope and m.login is None and _may_be_returned(m)]
+        if returned:
+            with suppress(OSError):
+                self._read_log(min(m.arrival for m in returned) - _FILTER_DELAY)
+            self._census.attribute()
+        return self.messages
+
+
+def _may_be_returned(message: Message) -> bool:
+    """Tell whether a content filter may have given this message back: it came from this very server."""
+    envelope = message.envelope
+    return envelope is not None and (envelope.origin is not None or Territory().is_own(envelope.client or ""))

@@ -38,13 +38,17 @@ class Census:
                 unread.append(listed.id)
             now[listed.id] = listed
         self._open(now, unread, progress)
-        for id, message in now.items():
-            if message.origin is None and (origin := self._origin(message)) is not None:
-                now[id] = replace(message, origin=origin)
         before, self.messages = self.messages, now
+        self.attribute()
         added = [m for id, m in now.items() if not _counted_alike(before.get(id), m)]
         gone = [m for id, m in before.items() if not _counted_alike(now.get(id), m)]
         return added, gone
+
+    def attribute(self) -> None:
+        """Ask the log again who sent what a content filter gave back."""
+        for id, message in self.messages.items():
+            if message.origin is None and (origin := self._origin(message)) is not None:
+                self.messages[id] = replace(message, origin=origin)
 
     def _open(
         self, now: dict[QueueId, Message], unread: list[QueueId], progress: Callable[[int, int], None] | None

@@ -1,7 +1,13 @@
-"""Who sent a queued message: the envelope in its queue file, by `postcat -eq` (postcat(1)). Needs root."""
+"""Who sent a queued message: the envelope in its queue file, by `postcat -eq` (postcat(1)). Needs root.
+
+Every line of an envelope begins with the name of its record, so that no address or name in it can pass
+for another record; what comes after the envelope is the sender's to choose, and is not looked at.
+"""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from email import policy
+from email.parser import BytesHeaderParser
 
 from bmtop.checked import QueueId
 from bmtop.incident.message import Envelope
@@ -10,9 +16,18 @@ from bmtop.postfix.queuefile import plain_address
 from bmtop.server import CommandFailed
 
 _AT_ONCE = 4000
-_SECTION = re.compile(rb"^\*\*\* ENVELOPE RECORDS (?:\S*/)?([0-9A-Za-z]+) \*\*\*$", re.MULTILINE)
+_ENVELOPE = re.compile(
+    rb"^\*\*\* ENVELOPE RECORDS (?:\S*/)?([0-9A-Za-z]+) \*\*\*\n(.*?)^\*\*\* MESSAGE CONTENTS ",
+    re.MULTILINE | re.DOTALL,
+)
+# A header line cannot look like this mark: it would begin with a name and a colon.
+_HEADERS = re.compile(
+    rb"^\*\*\* MESSAGE CONTENTS (?:\S*/)?([0-9A-Za-z]+) \*\*\*\n(.*?)^\*\*\* HEADER EXTRACTED ",
+    re.MULTILINE | re.DOTALL,
+)
 _RECORD = re.compile(
-    rb"^(?:named_attribute: (sasl_username|log_client_name|log_client_address|log_ident)=|(sender|original_recipient): )(.*)$",
+    rb"^(?:named_attribute: (sasl_username|log_client_name|log_client_address|log_ident)=|"
+    rb"(sender|original_recipient): )(.*)$",
     re.MULTILINE,
 )
 _MISSING = re.compile(r"open queue file (\S+): No such file or directory")
@@ -26,45 +41,48 @@ def envelopes(
     `progress` is called with how many were read, and of how many. Raises `CommandFailed` where
     postcat cannot read the queue.
     """
-    found: dict[QueueId, Envelope] = {}
+    sections = _sections(postfix, "-eq", _ENVELOPE, ids, progress)
+    return {id: parse_envelope(id, section) for id, section in sections}
+
+
+def subjects(postfix: Postfix, ids: Sequence[QueueId]) -> dict[QueueId, str]:
+    """Return the Subject header (RFC 5322, decoded as RFC 2047 has it) of each id that is still in the queue.
+
+    It is the sender's to choose: for showing and for `--subject`, never for attribution.
+    """
+    return {id: _subject(section) for id, section in _sections(postfix, "-ehq", _HEADERS, ids, None)}
+
+
+def _sections(
+    postfix: Postfix,
+    flags: str,
+    form: re.Pattern[bytes],
+    ids: Sequence[QueueId],
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[tuple[QueueId, bytes]]:
     waiting = list(ids)
     while waiting:
         now, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
-        result = postfix.query("postcat", "-eq", *now, timeout=120.0)
-        found.update(_wanted(parse(result.out), now))
+        asked = {str(id): id for id in now}
+        result = postfix.query("postcat", flags, *now, timeout=120.0)
+        for found in form.finditer(result.out):
+            id = asked.get(found[1].decode("ascii"))
+            if id is not None:
+                yield id, found[2]
         if result.status != 0:
             # postcat ends at the first message that has left the queue: go on after it.
             missing = _MISSING.search(result.err)
-            if missing is None or missing[1] not in now:
+            if missing is None or missing[1] not in asked:
                 raise CommandFailed(
-                    f"postcat failed: {result.last_words.rstrip('.')}. Run bmtop as root to see who sent what.",
-                    result,
+                    f"postcat failed: {result.last_words.rstrip('.')}. Run bmtop as root to see who sent what.", result
                 )
-            waiting = now[now.index(QueueId(missing[1])) + 1 :] + waiting
+            waiting = now[now.index(asked[missing[1]]) + 1 :] + waiting
         if progress:
             progress(len(ids) - len(waiting), len(ids))
-    return found
 
 
-def _wanted(pairs: Iterator[tuple[str, Envelope]], ids: Sequence[QueueId]) -> Mapping[QueueId, Envelope]:
-    asked = {str(id): id for id in ids}
-    return {asked[id]: envelope for id, envelope in pairs if id in asked}
-
-
-def parse(out: bytes) -> Iterator[tuple[str, Envelope]]:
-    """Yield queue id and envelope from the output of `postcat -e`.
-
-    Every line of an envelope begins with the name of its record, so that no address or name in it
-    can pass for another record; lines after the message's contents are not looked at.
-    """
-    marks = list(_SECTION.finditer(out))
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
-        section = out[mark.end() : following.start() if following else len(out)]
-        section = section.partition(b"\n*** MESSAGE CONTENTS ")[0]
-        yield mark[1].decode("ascii"), _envelope(mark[1].decode("ascii"), section)
-
-
-def _envelope(id: str, section: bytes) -> Envelope:
+def parse_envelope(id: str, section: bytes) -> Envelope:
+    """Return the envelope that the records in `section`, of the queue file `id`, give."""
     values: dict[bytes, str] = {}
     addressed: list[str] = []
     for attribute, address, value in _RECORD.findall(section):
@@ -85,20 +103,10 @@ def _envelope(id: str, section: bytes) -> Envelope:
     )
 
 
-def subjects(postfix: Postfix, ids: Sequence[QueueId]) -> dict[QueueId, str]:
-    """Return the Subject header of each message, decoded (RFC 2047); `` where it has none or has left.
-
-    The subject is the sender's to choose: it is for showing and for `--subject`, never for attribution.
-    """
-    from email import policy
-    from email.parser import BytesHeaderParser
-
+def _subject(headers: bytes) -> str:
     parser = BytesHeaderParser(policy=policy.default)
-    found: dict[QueueId, str] = {}
-    for id in ids:
-        result = postfix.query("postcat", "-hq", id, timeout=30.0)
-        try:
-            found[id] = str(parser.parsebytes(result.out)["Subject"] or "")
-        except (ValueError, IndexError, KeyError, AttributeError, LookupError):
-            found[id] = ""
-    return found
+    try:
+        return str(parser.parsebytes(headers)["Subject"] or "")
+    except (ValueError, IndexError, KeyError, AttributeError, LookupError):
+        # The standard library's parser has its own trouble with hostile headers.
+        return ""

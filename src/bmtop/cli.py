@@ -1,0 +1,156 @@
+"""The command line: reads arguments, calls one function."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bmtop import __version__, commands, config
+from bmtop.checked import QueueId, Refused
+from bmtop.config import Settings
+from bmtop.incident.selection import Filter, network
+from bmtop.server import CommandFailed
+from bmtop.spans import moment, seconds
+
+_SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--log", {"metavar": "FILE", "help": "the mail log (default: the system's)"}),
+    ("--postfix", {"metavar": "DIR", "help": "Postfix's configuration directory, as its -c option"}),
+    ("--window", {"metavar": "SPAN", "help": "what the panes cover: 90s, 15m, 1h, 7d (default 15m)"}),
+    ("--threshold", {"metavar": "N", "help": "queued messages from which on it is an alarm (default 200)"}),
+    ("--read-only", {"action": "store_true", "help": "look, and change nothing"}),
+    ("--mask", {"action": "store_true", "help": "hide the local parts of addresses, for a shared screen"}),
+    ("--config", {"metavar": "FILE", "help": "the settings file (TOML)"}),
+    ("--state", {"metavar": "DIR", "help": "journal and lock (default /var/lib/bmtop)"}),
+    ("--bm-cli", {"metavar": "PATH", "help": "BlueMind's command (default /usr/bin/bm-cli)"}),
+    ("--bm-api", {"metavar": "URL", "help": "BlueMind's REST service"}),
+    ("--bm-token", {"metavar": "FILE", "help": "the key for it (default /etc/bm/bm-core.tok)"}),
+    ("--demo", {"action": "store_true", "help": "a made-up incident on a toy mail server; needs nothing"}),
+)
+_NOT_SETTINGS = ("config", "demo")
+
+
+def _checked(make: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return an argparse type whose error is the sentence of `Refused`."""
+
+    def check(text: str) -> Any:
+        try:
+            return make(text)
+        except Refused as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return check
+
+
+def _options() -> argparse.ArgumentParser:
+    """Return the options that stand before or after the subcommand."""
+    options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    for flag, how in _SETTINGS:
+        options.add_argument(flag, **how)
+    return options
+
+
+def _filters() -> argparse.ArgumentParser:
+    filters = argparse.ArgumentParser(add_help=False)
+    group = filters.add_argument_group("filter", "all exact; several must all hold")
+    group.add_argument("--login", metavar="L", help="sent with this login, in any form of the account")
+    group.add_argument("--client", metavar="ADDR", action="append", type=_checked(network), default=[],
+                       help="handed in by this address or range; again for more")  # fmt: skip
+    group.add_argument("--not-client", metavar="ADDR", action="append", type=_checked(network), default=[],
+                       help="but not by this one")  # fmt: skip
+    group.add_argument("--sender", metavar="ADDR", help="envelope sender: an address, @DOMAIN, or '<>'")
+    group.add_argument("--recipient", metavar="ADDR", help="a recipient: an address or @DOMAIN")
+    group.add_argument("--subject", metavar="REGEX", help="the subject, anywhere in it")
+    group.add_argument("--queue", choices=("incoming", "active", "deferred", "hold"))
+    group.add_argument("--since", metavar="T", type=_checked(moment), help="arrived at T or later")
+    group.add_argument("--before", metavar="T", type=_checked(moment), help="arrived before T")
+    group.add_argument("--id", metavar="ID", action="append", type=_checked(QueueId), default=[],
+                       help="this queue id; again for more")  # fmt: skip
+    return filters
+
+
+def _parser() -> argparse.ArgumentParser:
+    options = _options()
+    parser = argparse.ArgumentParser(
+        prog="bmtop", parents=[options], allow_abbrev=False,
+        description="An incident console for mail servers: who sends the spam, stop it, clean the queue.",
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"bmtop {__version__}")
+    add = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def command(name: str, what: str, *more: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        return add.add_parser(name, parents=[options, *more], help=what, description=what, allow_abbrev=False)
+
+    report = command("report", "print the panes once")
+    report.add_argument("--since", metavar="SPAN", type=_checked(seconds), help="the time span, like 1h")
+    report.add_argument("--json", action="store_true")
+    filters = _filters()
+    for action, what in (
+        ("purge", "delete messages; an undo copy is kept for 24 hours"),
+        ("hold", "put messages on hold"),
+        ("release", "release messages from hold"),
+    ):
+        act = command(action, what, filters)
+        how = act.add_mutually_exclusive_group()
+        how.add_argument("--dry-run", action="store_true", help="only say what would be done")
+        how.add_argument("--yes", action="store_true", help="do not ask")
+        act.add_argument("--json", action="store_true")
+        if action == "purge":
+            act.add_argument("--without-undo", action="store_true", help="keep no copy: there is no way back")
+    undo = command("undo", "bring purged messages back, on hold")
+    undo.add_argument("id", nargs="?", metavar="ID", help="which copy (default: the newest)")
+    undo.add_argument("--list", action="store_true", help="show the copies that there are")
+    undo.add_argument("--yes", action="store_true", help="do not ask")
+    undo.add_argument("--json", action="store_true")
+    check = command("check", "one line and an exit status, for monitoring")
+    check.add_argument("--warning", type=int, metavar="N")
+    check.add_argument("--critical", type=int, metavar="N")
+    return parser
+
+
+def _filter(found: argparse.Namespace) -> Filter:
+    return Filter(
+        login=found.login, clients=tuple(found.client), not_clients=tuple(found.not_client),
+        sender=found.sender, recipient=found.recipient, subject=found.subject, queue=found.queue,
+        since=found.since, before=found.before, ids=tuple(found.id),
+    )  # fmt: skip
+
+
+def _run(found: argparse.Namespace, settings: Settings) -> int:
+    match found.command:
+        case "report":
+            return commands.report_once(settings, found.since, as_json=found.json)
+        case "purge" | "hold" | "release":
+            return commands.act_on_messages(
+                settings, found.command, _filter(found), dry_run=found.dry_run, yes=found.yes, as_json=found.json,
+                without_undo=getattr(found, "without_undo", False),
+            )  # fmt: skip
+        case "undo" if found.list:
+            return commands.list_undos(settings, as_json=found.json)
+        case "undo":
+            return commands.undo(settings, found.id, yes=found.yes, as_json=found.json)
+        case "check":
+            return commands.check(settings, found.warning, found.critical)
+        case _:
+            raise AssertionError(found.command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    found = _parser().parse_args(arguments)
+    flags = {name.lstrip("-").replace("-", "_"): None for name, _ in _SETTINGS}
+    flags = {name: getattr(found, name, None) for name in flags if name not in _NOT_SETTINGS}
+    chosen = getattr(found, "config", None)
+    try:
+        settings = config.load(flags, os.environ, Path(chosen) if chosen else None)
+        return _run(found, settings)
+    except Refused as error:
+        print(f"bmtop: {error}", file=sys.stderr)
+        return commands.REFUSED
+    except CommandFailed as error:
+        print(f"bmtop: {error}", file=sys.stderr)
+        return commands.COULD_NOT
+    except KeyboardInterrupt:
+        print("bmtop: stopped.", file=sys.stderr)
+        return commands.COULD_NOT

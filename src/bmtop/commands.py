@@ -1,0 +1,227 @@
+"""What each subcommand does: settings and arguments in, words on standard output, an exit status out.
+
+Exit status: 0 done, 1 nothing matched, 2 usage or refused, 3 done in part, 4 could not.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+import humanize
+
+from bmtop import report
+from bmtop.checked import QueueId
+from bmtop.config import Settings
+from bmtop.incident.message import Message
+from bmtop.incident.selection import Filter, select
+from bmtop.monitor import Monitor
+from bmtop.postfix.instance import Postfix
+from bmtop.response.plan import MessageAction, Outcome, Plan
+from bmtop.response.responder import Responder
+from bmtop.server import Server
+from bmtop.visible import visible
+
+DONE, NOTHING, REFUSED, IN_PART, COULD_NOT = range(5)
+
+_SHOWN = 20
+_TYPE_COUNT_FROM = 100
+
+
+def postfix_of(settings: Settings) -> Postfix:
+    """Return the Postfix that the settings name."""
+    return Postfix(Server(settings.path), settings.postfix)
+
+
+def report_once(settings: Settings, since: float | None, *, as_json: bool) -> int:
+    """Print the panes once; what cannot be read is a sentence on standard error. `since` is in seconds."""
+    if since is not None:
+        settings = replace(settings, window=since)
+    picture = Monitor(settings, postfix_of(settings)).read_once()
+    if settings.mask:
+        picture = report.masked(picture)
+    for problem in picture.problems:
+        print(visible(problem), file=sys.stderr)
+    print(report.as_json(picture) if as_json else report.as_text(replace(picture, problems=())), end="\n" * as_json)
+    nothing = picture.queue is None and picture.log_time is None and not picture.complete
+    return COULD_NOT if nothing and picture.problems else DONE
+
+
+def act_on_messages(
+    settings: Settings,
+    action: MessageAction,
+    wanted: Filter,
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    without_undo: bool = False,
+) -> int:
+    """Purge, hold or release the messages that `wanted` means; without `yes`, ask first."""
+    postfix = postfix_of(settings)
+    responder = Responder(settings, postfix)
+    monitor = Monitor(settings, postfix)
+    messages = select_by_subject(select(monitor.read_queue().values(), wanted, monitor.accounts), wanted, responder)
+    plan = Plan(action, wanted, messages)
+    if not messages or dry_run:
+        _say(Outcome(plan, (), dry_run=dry_run), as_json=as_json)
+        return DONE if messages else NOTHING
+    if not yes and not _agreed(plan):
+        print("Nothing was done. Add --yes to act without being asked, or --dry-run to only look.", file=sys.stderr)
+        return REFUSED
+    outcome = _act(responder, plan, without_undo=without_undo)
+    _say(outcome, as_json=as_json)
+    _second_look(monitor, plan, action)
+    if len(outcome.done) == len(plan.ids):
+        return DONE
+    return IN_PART if outcome.done else COULD_NOT
+
+
+def select_by_subject(messages: tuple[Message, ...], wanted: Filter, responder: Responder) -> tuple[Message, ...]:
+    """Return those whose subject fits; only theirs are read that fit otherwise."""
+    if wanted.subject is None or not messages:
+        return messages
+    found = responder.subjects([m.id for m in messages])
+    return tuple(m for m in messages if m.id in found and wanted.matches_subject(found[m.id]))
+
+
+def _act(responder: Responder, plan: Plan, *, without_undo: bool) -> Outcome:
+    if plan.action == "purge":
+        return responder.purge(plan, _show_progress, without_undo=without_undo)
+    return responder.hold(plan, _show_progress) if plan.action == "hold" else responder.release(plan, _show_progress)
+
+
+def _show_progress(done: int, total: int, step: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{step} {done:,} of {total:,}" if total else f"\r\x1b[K{step}…", end="", file=sys.stderr)
+
+
+def _second_look(monitor: Monitor, plan: Plan, action: str) -> None:
+    """Say what came in while the action ran; it is not part of it."""
+    known = set(plan.ids)
+    later = [m for m in select(monitor.read_queue().values(), plan.filter, monitor.accounts) if m.id not in known]
+    if later and not plan.filter.ids:
+        print(f"{len(later):,} more came in meanwhile; run the same {action} again.", file=sys.stderr)
+
+
+def _agreed(plan: Plan) -> bool:
+    """Ask on the terminal; no terminal is no consent. Many messages: the count must be typed."""
+    if not sys.stdin.isatty():
+        return False
+    print("\n".join(_lines(plan.messages)), file=sys.stderr)
+    count = len(plan.messages)
+    wanted = str(count) if count > _TYPE_COUNT_FROM else "yes"
+    print(
+        f"{plan.action} {count:,} messages, {humanize.naturalsize(plan.bytes)}? Type {wanted!r} to go on: ",
+        end="", file=sys.stderr, flush=True,
+    )  # fmt: skip
+    return sys.stdin.readline().strip() == wanted
+
+
+def _lines(messages: Sequence[Message]) -> list[str]:
+    lines = [
+        f"  {m.id}  {visible(m.sender) or '<>'} → {visible(', '.join(m.recipients[:3]))}"
+        f"  {visible(m.client or '-')}  {humanize.naturalsize(m.size)}"
+        for m in messages[:_SHOWN]
+    ]
+    return [*lines, f"  … and {len(messages) - _SHOWN:,} more"] if len(messages) > _SHOWN else lines
+
+
+def _say(outcome: Outcome, *, as_json: bool) -> None:
+    if sys.stderr.isatty() and outcome.command:
+        print("\r\x1b[K", end="", file=sys.stderr)
+    if as_json:
+        print(json.dumps(outcome.as_dict(), indent=2))
+        return
+    plan = outcome.plan
+    if outcome.dry_run or not plan.messages:
+        print("\n".join(_lines(plan.messages)) or "No message matches.")
+        print(f"{len(plan.ids):,} messages, {humanize.naturalsize(plan.bytes)}; nothing was done.")
+        return
+    past = {"purge": "Deleted", "hold": "Held", "release": "Released"}[plan.action]
+    print(f"{past} {len(outcome.done):,} of {len(plan.ids):,} messages.")
+    for id, reason in list(outcome.left_out.items())[:_SHOWN]:
+        print(f"  {id} was left out: {reason}.")
+    for note in outcome.notes:
+        print(note)
+    if outcome.command:
+        print(f"Ran: {' '.join(outcome.command)}")
+    if outcome.undo:
+        print(f"To bring them back, on hold: bmtop undo {outcome.undo}")
+
+
+def list_undos(settings: Settings, *, as_json: bool) -> int:
+    """Print the undo copies that there are."""
+    copies = Responder(settings, postfix_of(settings)).undos()
+    if as_json:
+        rows = [
+            {
+                "undo": copy.undo, "made": report.iso(copy.made), "until": report.iso(copy.until),
+                "messages": copy.messages, "bytes": copy.bytes, "filter": dict(copy.filter), "who": copy.who,
+            }
+            for copy in copies
+        ]  # fmt: skip
+        print(json.dumps(rows, indent=2))
+    elif not copies:
+        print("There is no undo copy.")
+    else:
+        for copy in copies:
+            print(
+                f"{copy.undo}  {copy.messages:>8,} messages  {humanize.naturalsize(copy.bytes):>9}"
+                f"  until {report.iso(copy.until)}  by {visible(copy.who)}  {visible(json.dumps(dict(copy.filter)))}"
+            )
+    return DONE if copies else NOTHING
+
+
+def undo(settings: Settings, name: str | None, *, yes: bool, as_json: bool) -> int:
+    """Bring back the messages of an undo copy, the newest where none is named."""
+    responder = Responder(settings, postfix_of(settings))
+    copies = responder.undos()
+    if name is None and copies:
+        name = copies[0].undo
+    if name is None:
+        print("There is no undo copy.", file=sys.stderr)
+        return NOTHING
+    chosen = next((copy for copy in copies if copy.undo == name), None)
+    count = chosen.messages if chosen else 0
+    if not yes and not _undo_agreed(name, count):
+        print("Nothing was done. Add --yes to act without being asked.", file=sys.stderr)
+        return REFUSED
+    restored = responder.undo(name, _show_progress)
+    if as_json:
+        print(json.dumps(restored.as_dict(), indent=2))
+    else:
+        print(f"{len(restored.ids):,} messages are back, on hold; `bmtop release` sends them on.")
+        for old, new in restored.renamed.items():
+            print(f"  {old} is {new} now.")
+        for id, reason in restored.failed.items():
+            print(f"  {QueueId(id)} could not be brought back: {reason}.")
+    if not restored.failed:
+        return DONE
+    return IN_PART if restored.ids else COULD_NOT
+
+
+def _undo_agreed(name: str, count: int) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    print(f"Bring back {count:,} messages of {name}, on hold? Type 'yes': ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == "yes"
+
+
+def check(settings: Settings, warning: int | None, critical: int | None) -> int:
+    """Print one line and return 0, 1, 2 or 3, as monitoring plugins do."""
+    picture = Monitor(settings, postfix_of(settings)).read_once()
+    gauge = picture.queue
+    if gauge is None:
+        print(f"BMTOP UNKNOWN - {visible(' '.join(picture.problems)) or 'the queue cannot be read'}")
+        return 3
+    critical = settings.threshold if critical is None else critical
+    warning = critical if warning is None else warning
+    status = 2 if gauge.total >= critical else 1 if gauge.total >= warning else 0
+    suspects = [row for row in picture.senders if row.reasons]
+    if suspects and not status:
+        status = 1
+    who = f", suspected: {visible(suspects[0].login)} ({suspects[0].reasons[0]})" if suspects else ""
+    word = ("OK", "WARNING", "CRITICAL")[status]
+    print(f"BMTOP {word} - {gauge.total} queued{who} | queue={gauge.total};{warning};{critical};0")
+    return status

@@ -1,0 +1,182 @@
+"""The journal: one JSON object a line, written and synced before an action begins and again after it.
+
+A line of phase `begun` without one of phase `done` or `failed` under the same number is an action
+that was cut off.
+"""
+
+import json
+import os
+import pwd
+import stat
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from bmtop.checked import Refused
+
+Phase = Literal["begun", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line. `time` is in epoch seconds; `number` ties begin and end together."""
+
+    number: str
+    time: float
+    who: str
+    action: str
+    target: str
+    state: Phase
+    sentence: str
+    filter: Mapping[str, Any] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    status: int | None = None
+    undo: str | None = None
+
+
+def whoami() -> str:
+    """Return the user who logged in, also behind sudo: the kernel's word first (proc(5), loginuid)."""
+    try:
+        uid = int(Path("/proc/self/loginuid").read_text(encoding="ascii"))
+        if uid != 0xFFFFFFFF:
+            return pwd.getpwuid(uid).pw_name
+    except (OSError, ValueError, KeyError):
+        pass
+    name = os.environ.get("SUDO_USER", "")
+    try:
+        return pwd.getpwnam(name).pw_name if name else pwd.getpwuid(os.getuid()).pw_name
+    except (KeyError, ValueError):
+        return str(os.getuid())
+
+
+def private_folder(folder: Path) -> Path:
+    """Make `folder` for this user alone, mode 0700; raises `Refused` where another could have set it up."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = os.lstat(folder)
+    except OSError as error:
+        raise Refused(
+            f"The state folder {folder} cannot be made ({(error.strerror or 'no').lower()});"
+            " run bmtop as root, or name another with --state."
+        ) from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise Refused(f"The state folder {folder} is a link, or another user's; name another with --state.")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        os.chmod(folder, 0o700)
+    return folder
+
+
+class Journal:
+    """The journal in the state folder. Reading makes no file; writing makes it, mode 0600, append-only."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._path = state / "journal.jsonl"
+        self._entries: list[Entry] = []
+        self._read_to = 0
+        self._identity: tuple[int, int] | None = None
+
+    def begin(self, action: str, target: str, **details: Any) -> Entry:
+        """Write that an action begins; returns its entry. Raises `Refused` where that cannot be written."""
+        return self._append(Entry(uuid.uuid4().hex[:12], time.time(), whoami(), action, target, "begun", "", **details))
+
+    def end(self, begun: Entry, state: Phase, sentence: str, **details: Any) -> Entry:
+        """Write how the action ended."""
+        return self._append(
+            Entry(begun.number, time.time(), begun.who, begun.action, begun.target, state, sentence, **details)
+        )
+
+    def _append(self, entry: Entry) -> Entry:
+        private_folder(self._state)
+        line = json.dumps({name: getattr(entry, name) for name in Entry.__slots__}) + "\n"
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            descriptor = os.open(self._path, flags, 0o600)
+            try:
+                _write_whole(descriptor, line.encode("ascii"))
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise Refused(
+                f"The journal {self._path} cannot be written ({(error.strerror or 'no').lower()}), and no action"
+                " goes without it; make room, or name another folder with --state."
+            ) from None
+        return entry
+
+    def entries(self, last: int) -> tuple[Entry, ...]:
+        """Return the newest entries, oldest first; others' too, as they come in."""
+        self._catch_up()
+        return tuple(self._entries[-last:])
+
+    def unfinished(self) -> tuple[Entry, ...]:
+        """Return the actions that began and never ended."""
+        self._catch_up()
+        ended = {entry.number for entry in self._entries if entry.state != "begun"}
+        return tuple(entry for entry in self._entries if entry.number not in ended)
+
+    def _catch_up(self) -> None:
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return
+        with os.fdopen(descriptor, "rb") as file:
+            found = os.fstat(descriptor)
+            if self._identity != (found.st_dev, found.st_ino) or found.st_size < self._read_to:
+                self._entries, self._read_to = [], 0
+                self._identity = (found.st_dev, found.st_ino)
+            if found.st_size == self._read_to:
+                return
+            file.seek(self._read_to)
+            read = file.read()
+        cut = read.rfind(b"\n") + 1
+        self._read_to += cut
+        for line in read[:cut].splitlines():
+            entry = _entry(line)
+            if entry is not None:
+                self._entries.append(entry)
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    """Write all of `data`, or none: half a line would hide the next one."""
+    before = os.fstat(descriptor).st_size
+    try:
+        written = os.write(descriptor, data)
+        while written < len(data):
+            written += os.write(descriptor, data[written:])
+    except OSError:
+        os.ftruncate(descriptor, before)
+        raise
+
+
+def _strings(value: Any) -> Sequence[str]:
+    return [str(v) for v in value] if isinstance(value, list) else []
+
+
+def _entry(line: bytes) -> Entry | None:
+    """Return the entry that a line holds; None for one that was cut off, or is no entry."""
+    try:
+        found = json.loads(line)
+        state = found["state"]
+        if state not in ("begun", "done", "failed"):
+            return None
+        return Entry(
+            number=str(found["number"]),
+            time=float(found["time"]),
+            who=str(found["who"]),
+            action=str(found["action"]),
+            target=str(found["target"]),
+            state=state,
+            sentence=str(found["sentence"]),
+            filter=dict(found.get("filter") or {}),
+            ids=tuple(_strings(found.get("ids"))),
+            command=tuple(_strings(found.get("command"))),
+            status=found.get("status"),
+            undo=found.get("undo"),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
