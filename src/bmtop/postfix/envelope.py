@@ -66,17 +66,18 @@ def _sections(
         asked = {str(id): id for id in now}
         result = postfix.query("postcat", flags, *now, timeout=120.0)
         for found in form.finditer(result.out):
-            id = asked.get(found[1].decode("ascii"))
+            id = asked.pop(found[1].decode("ascii"), None)
             if id is not None:
                 yield id, found[2]
         if result.status != 0:
-            # postcat ends at the first message that has left the queue: go on after it.
+            # postcat ends at the first message that has left the queue, with some of its output lost:
+            # ask again for all that did not come.
             missing = _MISSING.search(result.err)
-            if missing is None or missing[1] not in asked:
+            if missing is None or asked.pop(missing[1], None) is None:
                 raise CommandFailed(
                     f"postcat failed: {result.last_words.rstrip('.')}. Run bmtop as root to see who sent what.", result
                 )
-            waiting = now[now.index(asked[missing[1]]) + 1 :] + waiting
+            waiting = [*asked.values(), *waiting]
         if progress:
             progress(len(ids) - len(waiting), len(ids))
 
