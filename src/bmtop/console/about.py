@@ -1,0 +1,145 @@
+"""All that is known about one login or client, as lines. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from bmtop.console.figures import clock, count, duration, plural, rate, share, size
+from bmtop.console.panes.journal import STATES, actions
+from bmtop.console.target import Target
+from bmtop.console.text import Cell, Line
+from bmtop.incident.message import Message
+from bmtop.incident.picture import QUEUES, FailedLogin, Picture, Relay, Sender
+from bmtop.response.journal import Entry
+
+MOST = 8
+
+
+def _row(name: str, text: str, more: str = "") -> Line:
+    return (Cell(f"  {name:<14}", "dim"), Cell(text), Cell(more, "dim"))
+
+
+def _list(name: str, rows: Sequence[tuple[str, int]], total: int) -> list[Line]:
+    """Return the first of `rows`, with their counts in a column, and how many more there are."""
+    width = max((len(text) for text, _ in rows[:MOST]), default=0)
+    told = [
+        _row("" if index else name, f"{text:<{min(width, 60)}}  {number:>7,}")
+        for index, (text, number) in enumerate(rows[:MOST])
+    ]
+    if total > MOST:
+        told.append(_row("", "", f"and {total - MOST:,} more"))
+    return told
+
+
+def sender(found: Sender, now: float) -> list[Line]:
+    told: list[Line] = [(Cell("Sent in the window", "strong"),)]
+    told += [
+        (Cell(f"  {'' if index else 'why':<14}", "dim"), Cell(reason, "alarm"))
+        for index, reason in enumerate(found.reasons)
+    ]
+    told += [
+        _row(
+            "messages",
+            f"{count(found.messages)} to {plural(found.recipients, 'recipient')}, {rate(found.rate)} a minute",
+        ),
+        _row("first, last", f"{clock(found.first_seen, now)}, {clock(found.last_seen, now)}"),
+        _row("logins", ", ".join(found.logins)),
+        *_list("clients", found.clients, len(found.clients)),
+        _row(
+            "forged",
+            f"{count(found.forged)} ({share(found.forged, found.messages)}),"
+            f" {plural(found.envelope_senders, 'envelope sender')}",
+        ),
+        _row(
+            "deliveries", f"{count(found.sent)} sent, {count(found.deferred)} deferred, {count(found.bounced)} bounced"
+        ),
+        _row("failed logins", f"{count(found.failed_logins)} before the first that succeeded"),
+    ]
+    return told
+
+
+def relay(found: Relay, now: float) -> list[Line]:
+    by = {
+        "open": "OPEN: outside mynetworks, and its mail for elsewhere was accepted",
+        "trusted": f"TRUSTED: let in by {found.network} of mynetworks",
+        "refused": "REFUSED: outside mynetworks, its tries failed",
+    }[found.kind]
+    return [
+        (Cell("Without a login", "strong"),),
+        _row("kind", by),
+        _row("name", found.name),
+        _row(
+            "messages",
+            f"{count(found.messages)} to {plural(found.recipients, 'recipient')}, {count(found.refused)} refused",
+        ),
+        _row("last", clock(found.last_seen, now)),
+    ]
+
+
+def failed(found: FailedLogin, now: float) -> list[Line]:
+    got_in = f"YES, as {', '.join(found.succeeded)}" if found.succeeded else "no"
+    return [
+        (Cell("Failed logins", "strong"),),
+        _row("failures", f"{count(found.failures)}, the last at {clock(found.last_seen, now)}"),
+        (Cell(f"  {'got in':<14}", "dim"), Cell(got_in, "alarm" if found.succeeded else "")),
+        *_list("tried", found.logins, len(found.logins)),
+    ]
+
+
+def _top(name: str, values: Iterable[str]) -> list[Line]:
+    counted = Counter(values)
+    return _list(name, counted.most_common(MOST), len(counted))
+
+
+def queued(messages: Sequence[Message], now: float) -> list[Line]:
+    told: list[Line] = [(Cell("In the queue", "strong"),)]
+    if not messages:
+        return [*told, _row("messages", "none, as it was last listed")]
+    queues = Counter(m.queue for m in messages)
+    told += [
+        _row(
+            "messages",
+            f"{count(len(messages))}, {size(sum(m.size for m in messages))},"
+            f" the oldest came {duration(now - messages[0].arrival)} ago",
+        ),
+        _row("by queue", " · ".join(f"{name} {queues[name]:,}" for name in QUEUES if queues[name])),
+        *_top("logins", (m.login or "without a login" for m in messages)),
+        *_top("clients", (m.client or "unknown" for m in messages)),
+        *_top("senders", (m.sender or "<>" for m in messages)),
+        *_top("to domains", (r.rpartition("@")[2].lower() for m in messages for r in m.recipients)),
+    ]
+    return told
+
+
+def subjects(found: Sequence[str], of: int) -> list[Line]:
+    told: list[Line] = [(Cell("Subjects", "strong"), Cell(f"  of the newest {len(found):,} of {of:,}", "dim"))]
+    return told + [(Cell("  "), Cell(subject)) for subject in found]
+
+
+def done(entries: Sequence[Entry], target: Target, now: float) -> list[Line]:
+    told: list[Line] = [(Cell("What was done", "strong"),)]
+    mine = [e for e in actions(entries) if e.target.lower() in {word.lower() for word in target.words()}]
+    told += [
+        (
+            Cell(f"  {clock(e.time, now)}  {e.who}  ", "dim"),
+            Cell(f"{e.action} "),
+            Cell(e.state, STATES.get(e.state, "")),
+            Cell(f"  {e.sentence}"),
+        )
+        for e in mine
+    ]
+    return told if mine else [*told, _row("nothing", "")]
+
+
+def activity(target: Target, picture: Picture, now: float) -> list[Line]:
+    """Return what the picture knows about the target."""
+    told: list[Line] = []
+    for one in picture.senders:
+        if one.login == target.login:
+            told += [*sender(one, now), ()]
+    for client in picture.relays:
+        if client.client == target.client:
+            told += [*relay(client, now), ()]
+    for tried in picture.failed_logins:
+        if tried.client == target.client:
+            told += [*failed(tried, now), ()]
+    return told

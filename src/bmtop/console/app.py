@@ -1,0 +1,160 @@
+"""The console's table of contents: what it is made of, and the keys that work everywhere."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from bmtop.checked import Refused
+from bmtop.console.acting import Acting
+from bmtop.console.deeds import READ_ONLY, Deeds
+from bmtop.console.dialogs.help import Help
+from bmtop.console.dialogs.messages import Messages
+from bmtop.console.overview import Overview
+from bmtop.console.ports import Monitor, Responder
+from bmtop.console.says import Says
+from bmtop.console.table import Table
+from bmtop.console.text import MASKED, shown
+from bmtop.console.theme import BMTOP
+from bmtop.incident.picture import Picture
+from bmtop.server import CommandFailed
+
+
+class BmtopApp(App[None]):
+    """`title` names the server; `export` writes the report and returns its file's name; `folder` takes pictures."""
+
+    CSS_PATH = "bmtop.tcss"
+    TITLE = "bmtop"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "Help", key_display="?", tooltip="this list"),
+        Binding("m", "mask", "Mask", tooltip="hide the local parts of all addresses, for a shared screen"),
+        Binding("e", "export", "Export", tooltip="write the report to a file"),
+        Binding("S", "picture", "Picture", tooltip="save the screen as a picture (SVG)"),
+        Binding("q", "quit", "Quit", tooltip="end bmtop; nothing on the server changes"),
+    ]
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        responder: Responder,
+        *,
+        title: str,
+        mask: bool = False,
+        export: Callable[[Picture], str] | None = None,
+        folder: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self._monitor = monitor
+        self._responder = responder
+        self._server = title
+        self._export = export
+        self._clock = clock
+        self._deeds = Deeds(self, monitor, responder, folder=folder or Path.cwd(), clock=clock)
+        self.set_class(mask, MASKED)
+        self.register_theme(BMTOP)
+        self.theme = BMTOP.name
+
+    def get_default_screen(self) -> Screen[None]:
+        self._overview = Overview(self._server, self._monitor, self._responder, self._deeds, self._clock)
+        return self._overview
+
+    def on_mount(self) -> None:
+        self._reading = self.run_worker(self._monitor.run(), name="reading", exit_on_error=False)
+        self._deeds.start(self._deeds.unfinished)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.worker is self._reading and event.state is WorkerState.ERROR:
+            error = event.worker.error
+            self._overview.broken = f"Nothing is read any more ({type(error).__name__}: {error}); restart bmtop."
+
+    def action_mask(self) -> None:
+        self.toggle_class(MASKED)
+        for screen in self.screen_stack:
+            for says in screen.query(Says):
+                says.again()
+            for table in screen.query(Table):
+                table.repaint()
+
+    def action_help(self) -> None:
+        groups: dict[str, type[App[None]] | type[Screen[Any]]] = {
+            "Actions": Acting,
+            "Panes": Overview,
+            "Everywhere": type(self),
+            "In a list of messages": Messages,
+        }
+        self.push_screen(
+            Help(
+                (heading, [(self.get_key_display(binding), binding) for binding in _own_bindings(place)])
+                for heading, place in groups.items()
+            )
+        )
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Fill the palette with the keys that work on `screen`."""
+        for found in screen.active_bindings.values():
+            binding = found.binding
+            if found.enabled and binding.description and binding.tooltip:
+                run = partial(self.run_action, binding.action, found.node)
+                yield SystemCommand(binding.description, binding.tooltip, run)
+
+    async def action_quit(self) -> None:
+        """End, unless an action is under way: its result would be seen by nobody."""
+        if self._deeds.busy:
+            self.notify(
+                "An action is under way; wait for its result, or close its dialog.", severity="warning", markup=False
+            )
+        else:
+            self.exit()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        return action != "export" or self._export is not None
+
+    @work(exclusive=True, group="files")
+    async def action_export(self) -> None:
+        if self._export is not None:
+            export, picture = self._export, self._overview.picture
+            await self._write("report", lambda: export(picture))
+
+    @work(exclusive=True, group="files")
+    async def action_picture(self) -> None:
+        svg = self.export_screenshot(title=shown(f"bmtop {self._server}", self))
+        await self._write("picture", lambda: str(self._deeds.save("screen", "svg", svg)))
+
+    async def _write(self, what: str, write: Callable[[], str]) -> None:
+        try:
+            if self._responder.read_only:
+                raise Refused(READ_ONLY)
+            path = await asyncio.to_thread(write)
+        except (Refused, CommandFailed) as error:
+            self.notify(shown(str(error), self), severity="error", markup=False)
+        else:
+            self.notify(shown(f"The {what} is saved: {path}", self), markup=False)
+
+
+def _own_bindings(place: type[App[None]] | type[Screen[Any]]) -> list[Binding]:
+    """Return the bindings that `place` itself declares, with a description."""
+    return [b for b in place.BINDINGS if isinstance(b, Binding) and b.description]
+
+
+def run_console(
+    monitor: Monitor,
+    responder: Responder,
+    *,
+    title: str,
+    mask: bool = False,
+    export: Callable[[Picture], str] | None = None,
+    folder: Path | None = None,
+) -> int:
+    """Run the console until it is left, and return its exit status."""
+    app = BmtopApp(monitor, responder, title=title, mask=mask, export=export, folder=folder)
+    app.run()
+    return app.return_code or 0

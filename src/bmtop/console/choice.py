@@ -1,0 +1,87 @@
+"""Which messages of a frozen list an action will be about: narrowed, unticked, with what is left of it. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bmtop.checked import QueueId
+from bmtop.incident.message import Message
+from bmtop.incident.selection import Filter
+from bmtop.response.plan import MessageAction, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many messages are chosen, their size in bytes, and how many of them are on hold."""
+
+    messages: int
+    bytes: int
+    on_hold: int
+
+    def of(self, action: MessageAction) -> int:
+        """How many of them `action` would change."""
+        if action == "hold":
+            return self.messages - self.on_hold
+        return self.on_hold if action == "release" else self.messages
+
+
+class Choice:
+    """`frozen` is all that there was when the dialog opened; nothing that comes in later is ever added.
+
+    `bounces` is a group of its own, not part of it unless asked for.
+    """
+
+    def __init__(self, wanted: Filter, frozen: Sequence[Message], bounces: Sequence[Message] = ()) -> None:
+        self.wanted = wanted
+        self.frozen = frozen
+        self.bounces = bounces
+        self.with_bounces = False
+        self._kept = frozen
+        self._unticked: set[QueueId] = set()
+
+    @property
+    def listed(self) -> Sequence[Message]:
+        """What the list shows, ticked or not."""
+        return [*self._kept, *self.bounces] if self.with_bounces else self._kept
+
+    def narrow(self, wanted: Filter, kept: Sequence[Message]) -> None:
+        """Keep only `kept`, which is what `wanted` leaves of the frozen list."""
+        self.wanted, self._kept = wanted, kept
+
+    def ticked(self, message: Message) -> bool:
+        return message.id not in self._unticked
+
+    def toggle(self, message: Message) -> None:
+        self._unticked ^= {message.id}
+
+    def toggle_all(self) -> None:
+        """Untick all that is listed; tick all of it, where nothing was ticked."""
+        listed = {m.id for m in self.listed}
+        if listed <= self._unticked:
+            self._unticked -= listed
+        else:
+            self._unticked |= listed
+
+    def tally(self) -> Tally:
+        chosen = [m for m in self.listed if m.id not in self._unticked]
+        return Tally(len(chosen), sum(m.size for m in chosen), sum(m.queue == "hold" for m in chosen))
+
+    def plan(self, action: MessageAction) -> Plan:
+        """Return the plan for `action`, of exactly the ticked messages that it changes."""
+        chosen = [m for m in self.listed if m.id not in self._unticked]
+        if action == "hold":
+            chosen = [m for m in chosen if m.queue != "hold"]
+        elif action == "release":
+            chosen = [m for m in chosen if m.queue == "hold"]
+        return Plan(action, self.wanted, tuple(chosen))
+
+
+def find(messages: Sequence[Message], needle: str, start: int) -> int | None:
+    """Return the index of the next message at or after `start`, around the end, that names `needle`."""
+    wanted = needle.casefold()
+    for step in range(len(messages)):
+        index = (start + step) % len(messages)
+        m = messages[index]
+        text = " ".join((m.id, m.queue, m.sender, m.client or "", m.login or "", *m.recipients))
+        if wanted in text.casefold():
+            return index
+    return None

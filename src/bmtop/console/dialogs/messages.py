@@ -1,0 +1,307 @@
+"""The list of messages that a purge or hold is about: frozen, narrowed, looked at, and then confirmed."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Button, Input
+
+from bmtop.checked import QueueId, Refused
+from bmtop.console.choice import Choice, find
+from bmtop.console.dialogs.dialog import Dialog, buttons
+from bmtop.console.dialogs.message import columns, in_full, saved, subject_column
+from bmtop.console.dialogs.narrowing import NAMES, Narrowing, merged, narrowed
+from bmtop.console.dialogs.notice import Notice
+from bmtop.console.figures import clock, count, duration, plural, size
+from bmtop.console.says import Says
+from bmtop.console.table import Table
+from bmtop.console.text import Cell, Line, content
+from bmtop.incident.accounts import Accounts
+from bmtop.incident.message import Message
+from bmtop.incident.selection import Filter
+from bmtop.response.plan import MessageAction, Plan
+from bmtop.server import CommandFailed
+
+TYPED_ABOVE = 100
+_VERBS: dict[MessageAction, str] = {"purge": "Purge", "hold": "Hold", "release": "Release"}
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What the dialog is opened for: `action` was asked for, on `messages` as they were at `frozen_at`.
+
+    `subjects` and `save` block, and raise `Refused` or `CommandFailed`.
+    """
+
+    action: MessageAction
+    name: str
+    wanted: Filter
+    messages: Sequence[Message]
+    frozen_at: float
+    accounts: Accounts
+    subjects: Callable[[Sequence[QueueId]], Mapping[QueueId, str]]
+    save: Callable[[str], Path]
+    read_only: bool = False
+    bounces: tuple[Message, ...] = ()
+
+    @property
+    def actions(self) -> tuple[MessageAction, ...]:
+        """What is offered, the one that is easiest to take back first."""
+        return ("hold", "purge") if self.action == "purge" else ("hold", "release")
+
+
+class Messages(Dialog[Plan]):
+    """Ends with the plan that was confirmed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "confirm", "Yes, do it"),
+        Binding("space", "tick", "Tick", key_display="space"),
+        Binding("a", "tick_all", "All or none"),
+        Binding("slash", "search", "Search", key_display="/"),
+        Binding("n", "search_next", "Next", show=False),
+        Binding("s", "subjects", "Subjects"),
+        Binding("f", "save", "Save the list"),
+        Binding("b", "bounces", "Bounces"),
+        Binding("down", "to_list", "To the list", show=False),
+    ]
+
+    def __init__(self, errand: Errand) -> None:
+        mode = "   READ-ONLY" if errand.read_only else ""
+        super().__init__(f"{_VERBS[errand.action]}: {errand.name}{mode}", tall=True)
+        self._errand = errand
+        self._choice = Choice(errand.wanted, errand.messages, errand.bounces)
+        self._subjects: dict[QueueId, str] = {}
+        self._needle = ""
+        self._error = ""
+        self._settled = True
+
+    def inside(self) -> Iterable[Widget]:
+        yield Says(id="sum")
+        base = self._errand.wanted
+        taken = {"login"} if base.login is not None else {"client"} if base.clients else set()
+        yield Narrowing([name for name in NAMES if name not in taken])
+        yield Table(columns(self._choice.ticked), lambda m: m.id, id="list", empty="No message is left.")
+        search = Input(
+            compact=True, id="search", placeholder="search: id, sender, recipient, client; then n for the next"
+        )
+        search.display = False
+        yield search
+        yield Says(id="says")
+        yield Input(compact=True, id="count", placeholder="type the number that stands on the button")
+        yield buttons(
+            ("cancel", "Cancel"),
+            *((action, _VERBS[action]) for action in self._errand.actions),
+            act=self._errand.action,
+        )
+
+    @property
+    def _table(self) -> Table[Message]:
+        return self.query_one("#list", Table)
+
+    def on_mount(self) -> None:
+        self._list()
+
+    def _list(self) -> None:
+        """Show what is listed by now, and what of it is chosen."""
+        self._table.show(self._choice.listed, self._errand.frozen_at)
+        self._table.repaint()
+        self._tell()
+
+    def _tell(self) -> None:
+        tally = self._choice.tally()
+        errand, needed = self._errand, False
+        for action in errand.actions:
+            number = tally.of(action)
+            self.query_one(f"#{action}", Button).label = content(self, f" {_VERBS[action]} {number:,} ")
+            needed = needed or number > TYPED_ABOVE
+        self.query_one("#count").display = needed and not errand.read_only
+        self.query_one("#sum", Says).say(*self._sum(tally.messages, tally.bytes, tally.on_hold))
+        self._say(self._hint(needed))
+
+    def _sum(self, messages: int, octets: int, on_hold: int) -> list[Line]:
+        errand, listed = self._errand, self._choice.listed
+        held = f" · {count(on_hold)} of them on hold" if on_hold else ""
+        ages = ""
+        if listed:
+            ages = f" · the oldest came {duration(errand.frozen_at - listed[0].arrival)} ago"
+        told: list[Line] = [
+            (
+                Cell(f"{count(messages)} of {plural(len(errand.messages), 'message')} chosen", "strong"),
+                Cell(f" · {size(octets)}{held}{ages}"),
+            ),
+            (
+                Cell(
+                    f"Frozen at {clock(errand.frozen_at, errand.frozen_at)}: what comes in later is not part of it.",
+                    "dim",
+                ),
+            ),
+        ]
+        if errand.bounces:
+            box = "[x]" if self._choice.with_bounces else "[ ]"
+            told.append((Cell(f"{box} and {plural(len(errand.bounces), 'bounce')} that Postfix made for them: b"),))
+        return told
+
+    def _hint(self, needed: bool) -> Cell:
+        if self._error:
+            return Cell(self._error, "alarm")
+        if not self._settled:
+            return Cell("Narrowing…", "warn")
+        if self._errand.read_only:
+            return Cell("Read-only: the list may be looked at; nothing will be changed.", "warn")
+        typed = f"More than {TYPED_ABOVE}: type the number, then press the button. " if needed else ""
+        if self._errand.action == "purge":
+            return Cell(
+                f"{typed}Hold stops them at once and can be taken back. A purge can be undone for 24 hours.", "dim"
+            )
+        return Cell(f"{typed}Hold stops them at once; Release lets them go again.", "dim")
+
+    def _say(self, cell: Cell) -> None:
+        self.query_one("#says", Says).say(cell)
+
+    def on_narrowing_changed(self, event: Narrowing.Changed) -> None:
+        self._settled = False
+        self._say(Cell("Narrowing…", "warn"))
+        self._narrow(event.typed)
+
+    @work(exclusive=True, group="narrow")
+    async def _narrow(self, typed: Mapping[str, str]) -> None:
+        await asyncio.sleep(0.15)
+        errand = self._errand
+        try:
+            narrowing = narrowed(typed, errand.frozen_at)
+        except Refused as error:
+            self._error = str(error)
+            self._tell()
+            return
+        kept = await asyncio.to_thread(lambda: [m for m in errand.messages if narrowing.matches(m, errand.accounts)])
+        self._choice.narrow(merged(errand.wanted, narrowing), kept)
+        self._error, self._settled = "", True
+        self._list()
+
+    def action_tick(self) -> None:
+        if self.focused is not self._table:
+            self._table.focus()
+        elif self._table.current is not None:
+            self._choice.toggle(self._table.current)
+            self._list()
+            self._table.action_move(1)
+
+    def action_tick_all(self) -> None:
+        self._choice.toggle_all()
+        self._list()
+
+    def action_bounces(self) -> None:
+        self._choice.with_bounces = not self._choice.with_bounces
+        self._list()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        return action != "bounces" or bool(self._errand.bounces)
+
+    def action_to_list(self) -> None:
+        self._table.focus()
+
+    def on_table_chosen(self) -> None:
+        message = self._table.current
+        if message is not None:
+            subject = self._subjects.get(message.id)
+            self.app.push_screen(Notice(f"Message {message.id}", in_full(message, subject, self._errand.frozen_at)))
+
+    def action_cancel(self) -> None:
+        """Leave the search field, where that is open; else the dialog."""
+        search = self.query_one("#search", Input)
+        if search.display:
+            search.display = False
+            self._table.focus()
+        else:
+            self.dismiss(None)
+
+    def action_search(self) -> None:
+        search = self.query_one("#search", Input)
+        search.display = True
+        search.focus()
+
+    def action_search_next(self) -> None:
+        if self._needle:
+            self._search()
+
+    @work(exclusive=True, group="search")
+    async def _search(self) -> None:
+        listed, start = self._choice.listed, self._table.cursor + 1
+        found = await asyncio.to_thread(find, listed, self._needle, start)
+        if found is None:
+            self._say(Cell(f"No message names {self._needle}.", "alarm"))
+        else:
+            self._table.move_to(found)
+            self._say(self._hint(bool(self.query_one("#count").display)))
+
+    @work(exclusive=True, group="subjects")
+    async def action_subjects(self) -> None:
+        """Read the subjects of the messages in view."""
+        self._say(Cell("Reading the subjects of the messages in view…", "dim"))
+        ids = [m.id for m in self._table.in_view]
+        try:
+            self._subjects.update(await asyncio.to_thread(self._errand.subjects, ids))
+        except (Refused, CommandFailed) as error:
+            self._say(Cell(str(error), "alarm"))
+            return
+        self._table.set_columns([*columns(self._choice.ticked), subject_column(self._subjects)])
+        self._tell()
+
+    @work(exclusive=True, group="save")
+    async def action_save(self) -> None:
+        text = saved(self._choice.listed, self._choice.ticked, self._subjects)
+        try:
+            path = await asyncio.to_thread(self._errand.save, text)
+        except Refused as error:
+            self._say(Cell(str(error), "alarm"))
+        else:
+            self._say(Cell(f"The list is saved: {path}", "good"))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.input.id == "search":
+            self._needle = event.value
+            event.input.display = False
+            self._table.focus()
+            self.action_search_next()
+        elif event.input.id == "count":
+            self.query_one(f"#{self._errand.action}").focus()
+        else:
+            self._table.focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        for action in self._errand.actions:
+            if event.button.id == action:
+                self._confirm(action)
+                return
+        self.action_cancel()
+
+    def action_confirm(self) -> None:
+        self._confirm(self._errand.action)
+
+    def _confirm(self, action: MessageAction) -> None:
+        """End with the plan, as it is on the screen; or say what is still missing."""
+        if self._error:
+            self._say(Cell(self._error, "alarm"))
+            return
+        if not self._settled:
+            self._say(Cell("The list is still being narrowed; look at it, then confirm.", "alarm"))
+            return
+        plan = self._choice.plan(action)
+        number = len(plan.messages)
+        typed = self.query_one("#count", Input).value
+        if not number:
+            self._say(Cell(f"There is nothing to {action} in what is chosen.", "alarm"))
+        elif number > TYPED_ABOVE and not self._errand.read_only and _digits(typed) != str(number):
+            self._say(Cell(f"More than {TYPED_ABOVE} messages: type {number:,} here, then confirm again.", "alarm"))
+            self.query_one("#count").focus()
+        else:
+            self.dismiss(plan)
+
+
+def _digits(typed: str) -> str:
+    return typed.strip().replace(",", "").replace(".", "").replace(" ", "")

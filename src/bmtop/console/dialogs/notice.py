@@ -1,0 +1,26 @@
+"""Something to read, and nothing to decide."""
+
+from collections.abc import Iterable, Sequence
+
+from textual.containers import VerticalScroll
+from textual.widget import Widget
+from textual.widgets import Button
+
+from bmtop.console.dialogs.dialog import Dialog, buttons
+from bmtop.console.says import Says
+from bmtop.console.text import Cell, Line
+
+
+class Notice(Dialog[bool]):
+    """Lines under a heading, and a button to close it."""
+
+    def __init__(self, heading: str, lines: Sequence[str | Cell | Line], *, alarm: bool = False) -> None:
+        super().__init__(heading, alarm=alarm)
+        self._lines = lines
+
+    def inside(self) -> Iterable[Widget]:
+        yield VerticalScroll(Says(*self._lines), classes="words", can_focus=False)
+        yield buttons(("cancel", "Close"))
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.action_cancel()

@@ -1,0 +1,62 @@
+"""An action that takes longer than a second: how far it is, and a way to stop it."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.widget import Widget
+from textual.widgets import Button, ProgressBar
+
+from bmtop.checked import Refused
+from bmtop.console.dialogs.dialog import Dialog, buttons
+from bmtop.console.figures import count
+from bmtop.console.says import Says
+
+
+class Steps:
+    """How far an action is. The action's thread reports, the event loop looks; each is one assignment."""
+
+    def __init__(self) -> None:
+        self.newest: tuple[int, int, str] = (0, 0, "begins")
+        self.stopped = False
+
+    def report(self, done: int, total: int, step: str) -> None:
+        """Note how far it is; raises `Refused` where the user asked to stop."""
+        if self.stopped:
+            raise Refused("Stopped as you asked; the journal says how far it came.")
+        self.newest = (done, total, step)
+
+
+class ProgressDialog(Dialog[None]):
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(self, heading: str, steps: Steps, stoppable: bool) -> None:
+        super().__init__(heading)
+        self._steps = steps
+        self._stoppable = stoppable
+
+    def inside(self) -> Iterable[Widget]:
+        yield Says(id="step")
+        yield ProgressBar(show_eta=False)
+        if self._stoppable:
+            yield buttons(("cancel", "Stop"))
+
+    def on_mount(self) -> None:
+        self._look()
+        self.set_interval(0.1, self._look)
+
+    def _look(self) -> None:
+        done, total, step = self._steps.newest
+        far = f" {count(done)} of {count(total)}" if total else ""
+        says = "Stopping at the next safe moment…" if self._steps.stopped else f"{step}{far}"
+        self.query_one("#step", Says).say(says)
+        self.query_one(ProgressBar).update(total=total or None, progress=done)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.action_cancel()
+
+    def action_cancel(self) -> None:
+        """Ask the action to stop; the dialog ends when it has."""
+        if self._stoppable:
+            self._steps.stopped = True
+            self._look()

@@ -1,0 +1,67 @@
+"""Which purge to take back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from textual.widget import Widget
+from textual.widgets import Button
+
+from bmtop.console.columns import Column
+from bmtop.console.dialogs.dialog import Dialog, buttons
+from bmtop.console.figures import age, clock, count, duration, size
+from bmtop.console.says import Says
+from bmtop.console.table import Table
+from bmtop.console.text import Cell
+from bmtop.response.plan import UndoCopy
+
+
+def filter_words(wanted: Mapping[str, Any]) -> str:
+    """Return a filter as one would type it: `login alice@example.com, not-client 192.0.2.0/24`."""
+    return ", ".join(
+        f"{name.replace('_', '-')} {' '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}"
+        for name, value in wanted.items()
+    )
+
+
+COLUMNS: Sequence[Column[UndoCopy]] = (
+    Column("purged", lambda c, now: Cell(clock(c.made, now)), 8, share=1, most=19),
+    Column("messages", lambda c, now: Cell(count(c.messages)), 8, right=True),
+    Column("size", lambda c, now: Cell(size(c.bytes)), 8, right=True),
+    Column("kept for", lambda c, now: Cell(age(c.until - now)), 8, right=True),
+    Column("who", lambda c, now: Cell(c.who), 6, share=1, most=12, rank=1),
+    Column("what", lambda c, now: Cell(filter_words(c.filter)), 16, share=6),
+)
+
+
+class UndoDialog(Dialog[UndoCopy]):
+    """Ends with the copy to bring back; the choice is one more question away from being done."""
+
+    def __init__(self, copies: Sequence[UndoCopy], now: float) -> None:
+        super().__init__("Undo a purge", tall=True)
+        self._copies = copies
+        self._now = now
+
+    def inside(self) -> Iterable[Widget]:
+        yield Says(
+            "Choose the purge to take back; its messages come back on hold, none is sent.",
+            Cell(f"The oldest copy is kept for {duration(self._copies[-1].until - self._now)} more.", "dim"),
+            classes="words",
+        )
+        yield Table(COLUMNS, lambda c: c.undo, id="copies")
+        yield buttons(("cancel", "Cancel"), ("act", "Bring back…"), act="act")
+
+    @property
+    def _table(self) -> Table[UndoCopy]:
+        return self.query_one("#copies", Table)
+
+    def on_mount(self) -> None:
+        self._table.show(self._copies, self._now)
+
+    def on_table_chosen(self) -> None:
+        self.dismiss(self._table.current)
+
+    def key_down(self) -> None:
+        self._table.focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(self._table.current if event.button.id == "act" else None)

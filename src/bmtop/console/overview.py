@@ -1,0 +1,240 @@
+"""The overview: all panes, filled twice a second from one picture."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal
+from textual.widgets import Input
+
+from bmtop.console.acting import Acting
+from bmtop.console.alert import Alert
+from bmtop.console.deeds import Deeds
+from bmtop.console.details import Details
+from bmtop.console.dialogs.notice import Notice
+from bmtop.console.figures import window
+from bmtop.console.panes.failed import FailedLogins
+from bmtop.console.panes.gauge import Gauge, against
+from bmtop.console.panes.journal import Journal, actions
+from bmtop.console.panes.keybar import KeyBar
+from bmtop.console.panes.log import LiveLog
+from bmtop.console.panes.pane import Pane
+from bmtop.console.panes.problems import Problems
+from bmtop.console.panes.relays import Relays
+from bmtop.console.panes.senders import Senders
+from bmtop.console.panes.tabs import Tabs
+from bmtop.console.panes.title import Title
+from bmtop.console.ports import Monitor, Responder
+from bmtop.console.table import Table
+from bmtop.console.target import Target
+from bmtop.console.text import MASKED, shown
+from bmtop.incident.picture import Picture
+
+WINDOWS = (300.0, 900.0, 3600.0, 21600.0, 86400.0)
+ROOMY = (120, 38)
+"""Columns and lines from which on all panes are seen at once; below, one at a time."""
+
+
+class Overview(Acting):
+    AUTO_FOCUS = "#senders"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "details", "Details", key_display="enter", tooltip="all that is known about the selected row"),
+        Binding("slash", "filter", "Filter", key_display="/", tooltip="only rows that name a text"),
+        Binding("s", "sort", "Sort", tooltip="sort by the next column; a click on a column's head does it as well"),
+        Binding("w", "window", "Window", tooltip="5m, 15m, 1h, 6h, 24h: the time span that the panes cover"),
+        Binding("space", "pause", "Pause", key_display="space", tooltip="freeze the view; reading goes on"),
+        Binding("f", "follow", "Follow", tooltip="the log: only lines about the selected row, or all"),
+        Binding("tab", "pane(1)", "Next pane", show=False, key_display="tab", tooltip="to the next pane"),
+        Binding("shift+tab", "pane(-1)", "Pane before", show=False, tooltip="to the pane before"),
+        Binding("escape", "clear", "Clear", show=False, tooltip="clear the filter of this pane"),
+    ]
+
+    def __init__(
+        self, server: str, monitor: Monitor, responder: Responder, deeds: Deeds, clock: Callable[[], float]
+    ) -> None:
+        super().__init__(deeds)
+        self._server = server
+        self._monitor = monitor
+        self._responder = responder
+        self._clock = clock
+        self._picture = monitor.picture(clock())
+        self._alert = Alert()
+        self._paused = False
+        self._following = False
+        self._current = 0
+        self._selected: Target | None = None
+        self.broken = ""
+
+    @property
+    def picture(self) -> Picture:
+        """What the panes show."""
+        return self._picture
+
+    @property
+    def _panes(self) -> list[Pane[Any]]:
+        return list(self.query(Pane))
+
+    @property
+    def _pane(self) -> Pane[Any]:
+        return self._panes[self._current]
+
+    @property
+    def target(self) -> Target | None:
+        """What is selected in this pane; in log and journal, what was selected before."""
+        return self._pane.target or self._selected
+
+    def compose(self) -> ComposeResult:
+        yield Title(self._server)
+        yield Problems()
+        yield Gauge()
+        yield Tabs()
+        with Container(id="panes"):
+            yield Senders()
+            with Horizontal(id="middle"):
+                yield Relays()
+                yield FailedLogins()
+            yield LiveLog()
+            yield Journal()
+        needle = Input(compact=True, id="needle", placeholder="only rows that name…   enter keeps it, escape clears it")
+        needle.display = False
+        yield needle
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self._go(0)
+        self._tick()
+        self._read_journal()
+        self.set_interval(0.5, self._tick)
+        self.set_interval(1.0, self._read_journal)
+
+    def _tick(self) -> None:
+        """Look again: at most twice a second, and only what changed is painted."""
+        now = self._clock()
+        if not self._paused:
+            self._picture = self._monitor.picture(now)
+            self._fill(now)
+            count, lines = self._monitor.log_lines(self.query_one(LiveLog).read)
+            self.query_one(LiveLog).add(count, lines, now)
+        self.query_one(Title).fill(self._picture, now, self._modes())
+        self.query_one(Tabs).fill([f"{p.BORDER_TITLE} {p.about}" for p in self._panes], self._current)
+
+    def _fill(self, now: float) -> None:
+        picture = self._picture
+        problems = (self.broken, *picture.problems) if self.broken else picture.problems
+        self.query_one(Problems).fill(problems)
+        self.query_one(Gauge).fill(picture, now)
+        self.query_one(Senders).fill(picture.senders, picture, now)
+        self.query_one(Relays).fill(picture.relays, picture, now)
+        self.query_one(FailedLogins).fill(picture.failed_logins, picture, now)
+        gauge = picture.queue
+        if gauge is not None and self._alert.heard(gauge.state):
+            self.app.bell()
+            self.notify(
+                f"{gauge.total:,} messages queued: {against(gauge)}. {shown(gauge.why, self)}",
+                title="Queue CRITICAL",
+                severity="error",
+                timeout=15,
+                markup=False,
+            )
+
+    def _modes(self) -> tuple[str, ...]:
+        modes = {
+            "READ-ONLY": self._responder.read_only,
+            "PAUSED": self._paused,
+            "MASKED": self.app.has_class(MASKED),
+        }
+        return tuple(word for word, on in modes.items() if on)
+
+    def _read_journal(self) -> None:
+        """Look at the journal: others may act on this server as well."""
+        if not self._paused:
+            self.query_one(Journal).put(actions(self._responder.journal(400)), self._clock())
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < ROOMY[0] or event.size.height < ROOMY[1], "-small")
+
+    def _go(self, index: int) -> None:
+        """Go to the pane at `index`; where the terminal is small, it is the one that is seen."""
+        panes = self._panes
+        self._current = index % len(panes)
+        for number, pane in enumerate(panes):
+            pane.set_class(number == self._current, "-current")
+        self.query_one("#middle").set_class(self._current in (1, 2), "-current")
+        self._pane.focus()
+        self._select()
+
+    def action_pane(self, by: int) -> None:
+        self._go(self._current + by)
+        self._tick()
+
+    def on_tabs_picked(self, event: Tabs.Picked) -> None:
+        self._go(event.index)
+        self._tick()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        panes = self._panes
+        if isinstance(event.widget, Pane) and event.widget is not self._pane:
+            self._go(panes.index(event.widget))
+
+    def on_table_moved(self, event: Table.Moved) -> None:
+        self._select()
+
+    def _select(self) -> None:
+        target = self._pane.target
+        if target is not None:
+            self._selected = target
+            if self._following:
+                self.query_one(LiveLog).follow_target(target, self._clock())
+
+    def on_table_chosen(self, event: Table.Chosen) -> None:
+        self.action_details()
+
+    def action_details(self) -> None:
+        pane = self._pane
+        if isinstance(pane, LiveLog) and pane.current is not None:
+            self.app.push_screen(Notice("Log line", [pane.current.text]))
+        elif isinstance(pane, Journal) and pane.current is not None:
+            self.app.push_screen(Notice("Journal", pane.in_full(self._clock())))
+        elif pane.target is not None:
+            self.app.push_screen(Details(pane.target, self._monitor, self._responder, self._deeds, self._clock))
+
+    def action_follow(self) -> None:
+        self._following = not self._following
+        self.query_one(LiveLog).follow_target(self._selected if self._following else None, self._clock())
+
+    def action_sort(self) -> None:
+        self._pane.sort_next()
+
+    def action_window(self) -> None:
+        longer = [w for w in WINDOWS if w > self._monitor.window]
+        self._monitor.window = longer[0] if longer else WINDOWS[0]
+        self.notify(f"The panes cover {window(self._monitor.window)} now.", markup=False)
+        self._tick()
+
+    def action_pause(self) -> None:
+        self._paused = not self._paused
+        self._tick()
+
+    def action_filter(self) -> None:
+        needle = self.query_one("#needle", Input)
+        needle.value = self._pane.needle
+        needle.display = True
+        needle.focus()
+
+    def action_clear(self) -> None:
+        self.query_one("#needle", Input).value = ""
+        self._pane.filter("")
+        self._end_filter()
+
+    def _end_filter(self) -> None:
+        self.query_one("#needle").display = False
+        self._pane.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.display:
+            self._pane.filter(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self._end_filter()

@@ -1,0 +1,1 @@
+"""A file a pane: its columns, its sentences, its widget."""

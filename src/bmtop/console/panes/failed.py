@@ -1,0 +1,40 @@
+"""Failed logins: who tries, with which names, and whether it got in."""
+
+from collections.abc import Sequence
+
+from bmtop.console.columns import Column
+from bmtop.console.figures import age, count
+from bmtop.console.panes.pane import Pane
+from bmtop.console.target import Target
+from bmtop.console.text import Cell
+from bmtop.incident.picture import FailedLogin
+
+
+def _names(failed: FailedLogin, now: float) -> Cell:
+    return Cell(", ".join(f"{login} ({tries:,})" for login, tries in failed.logins))
+
+
+def _got_in(failed: FailedLogin, now: float) -> Cell:
+    return Cell("YES " + ", ".join(failed.succeeded), "alarm") if failed.succeeded else Cell("no", "dim")
+
+
+COLUMNS: Sequence[Column[FailedLogin]] = (
+    Column("client", lambda f, now: Cell(f.client), 15, lambda f: f.client, share=2, most=39),
+    Column("failed", lambda f, now: Cell(count(f.failures)), 6, lambda f: f.failures, right=True),
+    Column("got in", _got_in, 9, lambda f: len(f.succeeded), share=2, most=40),
+    Column("tried", _names, 8, share=2, rank=2),
+    Column("seen", lambda f, now: Cell(age(now - f.last_seen)), 6, lambda f: f.last_seen, right=True, rank=1),
+)
+
+
+class FailedLogins(Pane[FailedLogin]):
+    BORDER_TITLE = "Failed logins"
+    one = "client"
+
+    def __init__(self) -> None:
+        super().__init__(COLUMNS, lambda f: f.client, id="failed", empty="No login has failed in this window.")
+
+    @property
+    def target(self) -> Target | None:
+        failed = self.current
+        return Target(client=failed.client, logins=failed.succeeded) if failed else None

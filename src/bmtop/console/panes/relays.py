@@ -1,0 +1,45 @@
+"""Untrusted relay clients: no login, and mail for elsewhere."""
+
+from collections.abc import Sequence
+
+from bmtop.console.columns import Column
+from bmtop.console.figures import age, count
+from bmtop.console.panes.pane import Pane
+from bmtop.console.target import Target
+from bmtop.console.text import Cell, Kind
+from bmtop.incident.picture import Relay, RelayKind
+
+_KINDS: dict[RelayKind, Kind] = {"open": "alarm", "trusted": "warn", "refused": "dim"}
+
+COLUMNS: Sequence[Column[Relay]] = (
+    Column("client", lambda r, now: Cell(r.client), 15, lambda r: r.client, share=3, most=39),
+    Column("name", lambda r, now: Cell(r.name), 9, lambda r: r.name.lower(), share=2, most=40, rank=3),
+    Column("kind", lambda r, now: Cell(r.kind.upper(), _KINDS[r.kind]), 7, lambda r: r.kind),
+    Column("by range", lambda r, now: Cell(r.network or ""), 10, lambda r: r.network or "", share=2, most=43, rank=2),
+    Column("messages", lambda r, now: Cell(count(r.messages)), 8, lambda r: r.messages, right=True),
+    Column("rcpts", lambda r, now: Cell(count(r.recipients)), 6, lambda r: r.recipients, right=True, rank=5),
+    Column(
+        "queued",
+        lambda r, now: Cell(count(r.queued)),
+        6,
+        lambda r: -1 if r.queued is None else r.queued,
+        right=True,
+        rank=1,
+    ),
+    Column("refused", lambda r, now: Cell(count(r.refused)), 7, lambda r: r.refused, right=True),
+    Column("seen", lambda r, now: Cell(age(now - r.last_seen)), 6, lambda r: r.last_seen, right=True, rank=4),
+)
+
+
+class Relays(Pane[Relay]):
+    BORDER_TITLE = "Relay clients"
+    one = "client"
+
+    def __init__(self) -> None:
+        super().__init__(
+            COLUMNS, lambda r: r.client, id="relays", empty="No client without a login has sent mail for elsewhere."
+        )
+
+    @property
+    def target(self) -> Target | None:
+        return Target(client=self.current.client) if self.current else None

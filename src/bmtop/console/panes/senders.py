@@ -1,0 +1,68 @@
+"""Top SASL senders: a row an account, the most suspect first."""
+
+from collections.abc import Sequence
+
+from bmtop.console.columns import Column
+from bmtop.console.figures import NONE, age, count, rate, share
+from bmtop.console.panes.pane import Pane
+from bmtop.console.target import Target
+from bmtop.console.text import Cell
+from bmtop.incident.picture import Sender
+
+
+def _forged(sender: Sender, now: float) -> Cell:
+    return Cell(share(sender.forged, sender.messages), "warn" if sender.forged else "")
+
+
+def _undelivered(sender: Sender, now: float) -> Cell:
+    tried = sender.sent + sender.deferred + sender.bounced
+    return Cell(share(sender.deferred + sender.bounced, tried))
+
+
+def _failing(sender: Sender) -> float:
+    return (sender.deferred + sender.bounced) / max(1, sender.sent + sender.deferred + sender.bounced)
+
+
+def _failed(sender: Sender, now: float) -> Cell:
+    return Cell(count(sender.failed_logins), "warn") if sender.failed_logins else Cell(NONE, "dim")
+
+
+def _why(sender: Sender, now: float) -> Cell:
+    return Cell(" · ".join(sender.reasons), "alarm") if sender.reasons else Cell("nothing unusual", "dim")
+
+
+COLUMNS: Sequence[Column[Sender]] = (
+    Column(
+        "login",
+        lambda s, now: Cell(s.login, "strong" if s.reasons else ""),
+        18,
+        lambda s: s.login.lower(),
+        share=4,
+        most=40,
+    ),
+    Column("messages", lambda s, now: Cell(count(s.messages)), 8, lambda s: s.messages, right=True),
+    Column("rcpts", lambda s, now: Cell(count(s.recipients)), 6, lambda s: s.recipients, right=True, rank=1),
+    Column("/min", lambda s, now: Cell(rate(s.rate)), 6, lambda s: s.rate, right=True),
+    Column("clients", lambda s, now: Cell(count(len(s.clients))), 7, lambda s: len(s.clients), right=True, rank=2),
+    Column("forged", _forged, 6, lambda s: s.forged / max(1, s.messages), right=True, rank=3),
+    Column(
+        "queued", lambda s, now: Cell(count(s.queued)), 6, lambda s: -1 if s.queued is None else s.queued, right=True
+    ),
+    Column("def+bnc", _undelivered, 7, _failing, right=True, rank=5),
+    Column("failed", _failed, 6, lambda s: s.failed_logins, right=True, rank=4),
+    Column("seen", lambda s, now: Cell(age(now - s.last_seen)), 6, lambda s: s.last_seen, right=True, rank=6),
+    Column("  why", lambda s, now: Cell("  " + _why(s, now).text, _why(s, now).kind), 18, share=9),
+)
+
+
+class Senders(Pane[Sender]):
+    BORDER_TITLE = "Senders"
+    one = "login"
+
+    def __init__(self) -> None:
+        super().__init__(COLUMNS, lambda s: s.login, id="senders", empty="No login has sent mail in this window.")
+
+    @property
+    def target(self) -> Target | None:
+        sender = self.current
+        return Target(login=sender.login, logins=sender.logins) if sender else None

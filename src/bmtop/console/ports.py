@@ -1,0 +1,61 @@
+"""What the console needs from the rest: somebody who reads, and somebody who acts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from bmtop.checked import Login, QueueId
+from bmtop.incident.accounts import Accounts
+from bmtop.incident.message import Message
+from bmtop.incident.picture import Picture
+from bmtop.response.journal import Entry
+from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
+
+
+class Monitor(Protocol):
+    """Reads log and queue. Everything is quick and called on the event loop."""
+
+    accounts: Accounts
+    window: float
+    """Seconds that the panes cover; setting it makes the monitor read back as far."""
+
+    @property
+    def messages(self) -> Mapping[QueueId, Message]:
+        """The queue as last listed, envelopes included."""
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+
+    def picture(self, now: float | None = None) -> Picture:
+        """Return what is known at `now`, in epoch seconds."""
+
+    def log_lines(self, after: int) -> tuple[int, list[str]]:
+        """Return how many lines came in so far, and the newest of those after the first `after`."""
+
+    async def refresh(self) -> None:
+        """List the queue again now."""
+
+
+class Responder(Protocol):
+    """Acts on the server. The actions, `undos` and `subjects` block, so they are called in a thread.
+
+    They raise `Refused` or `CommandFailed`, whose text is one sentence for the user; `purge` raises `NoRoom`
+    where there is no room for the undo copy. `progress` is called in that thread, and raises `Refused` once
+    the user asked to stop.
+    """
+
+    @property
+    def read_only(self) -> bool: ...
+    def purge(self, plan: Plan, progress: Progress, *, without_undo: bool = False) -> Outcome: ...
+    def hold(self, plan: Plan, progress: Progress) -> Outcome: ...
+    def release(self, plan: Plan, progress: Progress) -> Outcome: ...
+    def undo(self, name: str, progress: Progress) -> Restored: ...
+    def undos(self) -> Sequence[UndoCopy]: ...
+    def subjects(self, ids: Sequence[QueueId]) -> Mapping[QueueId, str]: ...
+    def logout(self, login: Login) -> Done: ...
+    def set_password(self, login: Login, password: str) -> Done: ...
+    def make_password(self) -> str: ...
+    def journal(self, last: int) -> Sequence[Entry]:
+        """Return the newest entries, oldest first; quick."""
+
+    def unfinished(self) -> Sequence[Entry]:
+        """Return what began and was cut off; quick."""

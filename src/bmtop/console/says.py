@@ -1,0 +1,33 @@
+"""Lines of text on the screen that are painted anew only where they say something else."""
+
+from typing import ClassVar
+
+from textual.widgets import Static
+
+from bmtop.console.text import MASKED, Cell, Line, content
+
+
+class Says(Static):
+    """`FIXED` is for those whose size does not depend on what they say."""
+
+    FIXED: ClassVar[bool] = False
+
+    def __init__(self, *lines: str | Cell | Line, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes, markup=False)
+        self._lines = lines
+        self._said: object = None
+
+    def on_mount(self) -> None:
+        self.say(*self._lines)
+
+    def say(self, *lines: str | Cell | Line) -> None:
+        """Show `lines`."""
+        self._lines = lines
+        saying = (lines, self.app.has_class(MASKED))
+        if saying != self._said:
+            self._said = saying
+            self.update(content(self, *lines), layout=not self.FIXED)
+
+    def again(self) -> None:
+        """Show the same, masked or not as is asked for now."""
+        self.say(*self._lines)

@@ -1,0 +1,42 @@
+"""What an action is about: a login, or a client."""
+
+from dataclasses import dataclass
+
+from bmtop.checked import Refused
+from bmtop.incident.accounts import Accounts
+from bmtop.incident.selection import Filter, network
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A `login` with every form of its account, or a `client`, with the `logins` it is known to have used."""
+
+    login: str | None = None
+    client: str | None = None
+    logins: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.login or self.client or ""
+
+    @property
+    def filter(self) -> Filter:
+        """What it has in the queue; raises `Refused` where the client is no address."""
+        if self.login is not None:
+            return Filter(login=self.login)
+        return Filter(clients=(network(self.client or ""),))
+
+    def the_login(self, accounts: Accounts) -> str:
+        """Return the one login that is meant; raises `Refused` where there is none, or more than one."""
+        if self.login is not None:
+            return self.login
+        found = sorted({accounts.account(login) for login in self.logins})
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise Refused(f"{self.name} got in with {len(found)} logins; choose one of them among the senders.")
+        raise Refused(f"{self.name} is a client without a login; choose a login among the senders.")
+
+    def words(self) -> tuple[str, ...]:
+        """Return what a log line about it names."""
+        return tuple(dict.fromkeys(filter(None, (self.login, self.client, *self.logins))))

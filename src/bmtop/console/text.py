@@ -1,0 +1,71 @@
+"""The one way of outside text onto the screen: visible, masked where asked, and never markup."""
+
+import re
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+from textual.dom import DOMNode
+
+from bmtop.visible import visible
+
+Kind = Literal["", "strong", "dim", "good", "warn", "alarm"]
+
+MASKED = "-masked"
+"""The class that the app wears while local parts are hidden."""
+
+_STYLES: dict[Kind, str] = {
+    "": "",
+    "strong": "bold",
+    "dim": "$text-muted",
+    "good": "$text-success",
+    "warn": "$text-warning",
+    "alarm": "bold $text-error",
+}
+# A local part: quoted, or what stands between an `@` and the nearest character that ends it in a log line.
+_LOCAL_PART = re.compile(r'(?:"[^"]*"|[^\s<>@,;:=()\[\]"]+)@(?=[\w\[])')
+
+
+class Cell(NamedTuple):
+    """A piece of text, raw, and what kind of news it is. The kind only colours: the text says it too."""
+
+    text: str
+    kind: Kind = ""
+
+
+Line = tuple[Cell, ...]
+
+
+def masked(text: str) -> str:
+    """Return `text` with the local part of every address hidden."""
+    return _LOCAL_PART.sub("•••@", text) if "@" in text else text
+
+
+def shown(text: str, on: DOMNode) -> str:
+    """Return `text` as it may stand on the screen that `on` belongs to: one line, glyphs only."""
+    text = visible(text)
+    return masked(text) if on.app.has_class(MASKED) else text
+
+
+def content(on: DOMNode, *lines: str | Cell | Line) -> Content:
+    """Return the lines as Textual's own text type, which is not parsed for markup."""
+    return Content("\n").join(_line(on, line) for line in lines)
+
+
+def _line(on: DOMNode, line: str | Cell | Line) -> Content:
+    if isinstance(line, str):
+        return Content(shown(line, on))
+    cells: Iterable[Cell] = (line,) if isinstance(line, Cell) else line
+    return Content.assemble(*((shown(cell.text, on), _STYLES[cell.kind]) for cell in cells))
+
+
+def fit(text: str, width: int, right: bool = False) -> str:
+    """Return `text` in exactly `width` cells; what does not fit ends in `…`."""
+    if width <= 0:
+        return ""
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(text, width - 1) + "…"
+    blank = " " * (width - length)
+    return blank + text if right else text + blank
