@@ -33,7 +33,7 @@ class Settings:
     mask: bool = False
     state: Path = Path("/var/lib/bmtop")
     bm_cli: str = "/usr/bin/bm-cli"
-    bm_api: str = ""
+    bm_api: str = "http://127.0.0.1:8090/api"
     bm_token: Path = Path("/etc/bm/bm-core.tok")
     bm_ca: Path | None = None
     default_domain: str = ""

@@ -5,15 +5,17 @@ Each raises `Refused` or `CommandFailed`, whose text is one sentence for the use
 
 from collections.abc import Mapping, Sequence
 
-from bmtop.checked import QueueId, Refused
+from bmtop.bluemind import make
+from bmtop.checked import Login, QueueId, Refused
 from bmtop.config import Settings
 from bmtop.postfix import envelope
 from bmtop.postfix.instance import Postfix
+from bmtop.response import account
 from bmtop.response.copies import Copies
 from bmtop.response.gate import Gate
 from bmtop.response.hold import hold_or_release
 from bmtop.response.journal import Entry, Journal
-from bmtop.response.plan import Outcome, Plan, Progress, Restored, UndoCopy
+from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
 from bmtop.response.purge import purge
 from bmtop.response.undo import undo
 from bmtop.server import CommandFailed
@@ -27,6 +29,7 @@ class Responder:
         self._postfix = postfix
         self._journal = Journal(settings.state)
         self._gate = Gate(settings.state, self._journal, read_only=settings.read_only)
+        self._bluemind = account.bluemind_of(settings, postfix.server)
 
     @property
     def read_only(self) -> bool:
@@ -73,6 +76,20 @@ class Responder:
     def subjects(self, ids: Sequence[QueueId]) -> Mapping[QueueId, str]:
         """Return the subject of each message."""
         return envelope.subjects(self._postfix, ids)
+
+    # Accounts
+
+    def logout(self, login: Login) -> Done:
+        """End the account's sessions."""
+        return account.logout(self._gate, self._bluemind, login)
+
+    def set_password(self, login: Login, password: str, *, allow_argv: bool = False) -> Done:
+        """Set the account's password; raises `OnlyInArgv` where the process list would show it."""
+        return account.set_password(self._gate, self._bluemind, login, password, allow_argv=allow_argv)
+
+    def make_password(self) -> str:
+        """Return a new password that BlueMind takes."""
+        return make()
 
     # The journal
 
