@@ -2,13 +2,15 @@
 
 import argparse
 import os
+import platform
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bmtop import __version__, commands, config
-from bmtop.checked import QueueId, Refused
+from bmtop.checked import Login, QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.selection import Filter, network
 from bmtop.server import CommandFailed
@@ -26,6 +28,7 @@ _SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--bm-cli", {"metavar": "PATH", "help": "BlueMind's command (default /usr/bin/bm-cli)"}),
     ("--bm-api", {"metavar": "URL", "help": "BlueMind's REST service"}),
     ("--bm-token", {"metavar": "FILE", "help": "the key for it (default /etc/bm/bm-core.tok)"}),
+    ("--bm-ca", {"metavar": "FILE", "help": "the certificate of one's own authority, for a URL with https"}),
     ("--demo", {"action": "store_true", "help": "a made-up incident on a toy mail server; needs nothing"}),
 )
 _NOT_SETTINGS = ("config", "demo")
@@ -103,6 +106,13 @@ def _parser() -> argparse.ArgumentParser:
     undo.add_argument("--list", action="store_true", help="show the copies that there are")
     undo.add_argument("--yes", action="store_true", help="do not ask")
     undo.add_argument("--json", action="store_true")
+    logout = command("logout", "end an account's sessions in BlueMind")
+    logout.add_argument("login", metavar="LOGIN", type=_checked(Login))
+    passwd = command("passwd", "set an account's password in BlueMind; read from the terminal or standard input")
+    passwd.add_argument("login", metavar="LOGIN", type=_checked(Login))
+    passwd.add_argument("--make", action="store_true", help="make one, and print it")
+    passwd.add_argument("--in-process-list", action="store_true",
+                        help="accept that every user of the server can see it while it is set")  # fmt: skip
     check = command("check", "one line and an exit status, for monitoring")
     check.add_argument("--warning", type=int, metavar="N")
     check.add_argument("--critical", type=int, metavar="N")
@@ -132,8 +142,46 @@ def _run(found: argparse.Namespace, settings: Settings) -> int:
             return commands.undo(settings, found.id, yes=found.yes, as_json=found.json)
         case "check":
             return commands.check(settings, found.warning, found.critical)
+        case "logout":
+            return commands.logout(settings, found.login)
+        case "passwd":
+            return commands.passwd(settings, found.login, make=found.make, allow_argv=found.in_process_list)
         case _:
-            raise AssertionError(found.command)
+            return _console(settings)
+
+
+def _console(settings: Settings) -> int:
+    # Textual takes its time to load, and only the console needs it.
+    from bmtop.console.app import run_console
+
+    if not sys.stdout.isatty() or not sys.stdin.isatty():
+        raise Refused("The console needs a terminal; use `bmtop report` in a pipe or from cron.")
+    monitor, responder = commands.reader_and_responder(settings)
+    return run_console(
+        monitor,
+        responder,
+        title=platform.node(),
+        mask=settings.mask,
+        export=lambda picture: str(commands.export(picture, settings)),
+    )
+
+
+def _with_demo(found: argparse.Namespace, settings: Settings) -> int:
+    from bmtop.demo.toy import toy_server
+
+    with toy_server() as toy:
+        return _run(
+            found,
+            replace(
+                settings,
+                log=toy.log,
+                postfix=toy.config_directory,
+                state=toy.state,
+                path=(str(toy.bin), *settings.path),
+                bm_cli=str(toy.bm_cli),
+                bm_token=toy.folder / "no-key",
+            ),
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -144,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = getattr(found, "config", None)
     try:
         settings = config.load(flags, os.environ, Path(chosen) if chosen else None)
-        return _run(found, settings)
+        return _with_demo(found, settings) if getattr(found, "demo", False) else _run(found, settings)
     except Refused as error:
         print(f"bmtop: {error}", file=sys.stderr)
         return commands.REFUSED

@@ -3,21 +3,27 @@
 Exit status: 0 done, 1 nothing matched, 2 usage or refused, 3 done in part, 4 could not.
 """
 
+import getpass
 import json
+import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import humanize
 
 from bmtop import report
-from bmtop.checked import QueueId
+from bmtop.bluemind import OnlyInArgv
+from bmtop.checked import Login, QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.message import Message
+from bmtop.incident.picture import Picture
 from bmtop.incident.selection import Filter, select
 from bmtop.monitor import Monitor
 from bmtop.postfix.instance import Postfix
-from bmtop.response.plan import MessageAction, Outcome, Plan
+from bmtop.response.plan import Done, MessageAction, Outcome, Plan
 from bmtop.response.responder import Responder
 from bmtop.server import Server
 from bmtop.visible import visible
@@ -31,6 +37,28 @@ _TYPE_COUNT_FROM = 100
 def postfix_of(settings: Settings) -> Postfix:
     """Return the Postfix that the settings name."""
     return Postfix(Server(settings.path), settings.postfix)
+
+
+def reader_and_responder(settings: Settings) -> tuple[Monitor, Responder]:
+    """Return what reads this server, and what acts on it."""
+    postfix = postfix_of(settings)
+    return Monitor(settings, postfix), Responder(settings, postfix)
+
+
+def export(picture: Picture, settings: Settings) -> Path:
+    """Write the report as text into a new file in the current folder; returns its path. Raises `Refused`."""
+    path = Path.cwd() / time.strftime("bmtop-%Y%m%d-%H%M%S.txt", time.localtime(picture.generated))
+    text = report.as_text(report.masked(picture) if settings.mask else picture)
+    try:
+        with open(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8"
+        ) as file:
+            file.write(text)
+    except OSError as error:
+        raise Refused(
+            f"{path} cannot be written ({(error.strerror or 'no').lower()}); start bmtop elsewhere."
+        ) from None
+    return path
 
 
 def report_once(settings: Settings, since: float | None, *, as_json: bool) -> int:
@@ -58,9 +86,7 @@ def act_on_messages(
     without_undo: bool = False,
 ) -> int:
     """Purge, hold or release the messages that `wanted` means; without `yes`, ask first."""
-    postfix = postfix_of(settings)
-    responder = Responder(settings, postfix)
-    monitor = Monitor(settings, postfix)
+    monitor, responder = reader_and_responder(settings)
     messages = select_by_subject(select(monitor.read_queue().values(), wanted, monitor.accounts), wanted, responder)
     plan = Plan(action, wanted, messages)
     if not messages or dry_run:
@@ -206,6 +232,38 @@ def _undo_agreed(name: str, count: int) -> bool:
         return False
     print(f"Bring back {count:,} messages of {name}, on hold? Type 'yes': ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() == "yes"
+
+
+def logout(settings: Settings, login: Login) -> int:
+    """End an account's sessions."""
+    return _say_done(Responder(settings, postfix_of(settings)).logout(login))
+
+
+def passwd(settings: Settings, login: Login, *, make: bool, allow_argv: bool) -> int:
+    """Set an account's password: typed twice, read from standard input, or made and printed once it is set."""
+    responder = Responder(settings, postfix_of(settings))
+    password = responder.make_password() if make else _read_password(login)
+    try:
+        status = _say_done(responder.set_password(login, password, allow_argv=allow_argv))
+    except OnlyInArgv as error:
+        raise Refused(f"{error} Add --in-process-list to accept that.") from None
+    if make and status == DONE:
+        print(password)
+    return status
+
+
+def _read_password(login: Login) -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    password = getpass.getpass(f"New password for {login}: ")
+    if getpass.getpass("The same again: ") != password:
+        raise Refused("The two passwords differ; nothing was changed.")
+    return password
+
+
+def _say_done(done: Done) -> int:
+    print(visible(done.sentence), *map(visible, done.notes), sep="\n", file=sys.stderr)
+    return DONE if done.ok else IN_PART
 
 
 def check(settings: Settings, warning: int | None, critical: int | None) -> int:
