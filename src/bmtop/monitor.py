@@ -96,8 +96,10 @@ class Monitor:
 
     async def run(self) -> None:
         """Read until cancelled."""
+        # Whose mail is whose must be known before the first message is judged.
+        changed = await self._configure_if_changed(None)
         self._follower = asyncio.create_task(self._follow())
-        others = [asyncio.create_task(work()) for work in (self._count, self._list, self._configure)]
+        others = [asyncio.create_task(work) for work in (self._count(), self._list(), self._configure(changed))]
         try:
             await asyncio.gather(*others)
         finally:
@@ -188,17 +190,21 @@ class Monitor:
 
     # The configuration
 
-    async def _configure(self) -> None:
-        changed: float | None = None
+    async def _configure(self, changed: float | None) -> None:
         while True:
-            try:
-                now = await asyncio.to_thread(self._configuration_time)
-                if now != changed:
-                    changed = now
-                    await asyncio.to_thread(self._configure_once)
-            except CommandFailed as error:
-                self._problems["configuration"] = str(error)
             await asyncio.sleep(_CONFIGURED_EVERY)
+            changed = await self._configure_if_changed(changed)
+
+    async def _configure_if_changed(self, changed: float | None) -> float | None:
+        """Read the configuration unless it is still of the time `changed`; return its time."""
+        try:
+            now = await asyncio.to_thread(self._configuration_time)
+            if now != changed:
+                await asyncio.to_thread(self._configure_once)
+            return now
+        except CommandFailed as error:
+            self._problems["configuration"] = str(error)
+            return None
 
     def _configuration_time(self) -> float:
         folder = Path(self._postfix.settings("config_directory").get("config_directory", "/etc/postfix"))
