@@ -1,0 +1,202 @@
+"""One call of BlueMind's REST service: the key, TLS, time limits, and a sentence for each way to fail."""
+
+import ipaddress
+import json
+import re
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError, SSLError
+
+from bmtop.bluemind.passwords import Password
+from bmtop.checked import Refused
+from bmtop.server import CommandFailed
+from bmtop.visible import visible
+
+LOCAL = "http://127.0.0.1:8090/api"
+KEY_FILE = Path("/etc/bm/bm-core.tok")
+_LARGEST = 64 * 2**20
+
+
+class Unreachable(CommandFailed):
+    """The service is not there, or there is no key for it. Nothing was sent."""
+
+
+class NoSuchCall(CommandFailed):
+    """This version of BlueMind does not know the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: the call as method and address, the HTTP status, and the JSON value (None: no body)."""
+
+    command: tuple[str, str]
+    status: int
+    value: Any
+
+
+class Service:
+    """The service at `url`, whose path ends in /api. The key is read from the file `token` at each call.
+
+    `ca` is a file with the certificate of one's own authority, `timeout` is in seconds.
+    Raises `Refused` for an address over which the key would be seen.
+    """
+
+    def __init__(self, url: str = LOCAL, token: Path = KEY_FILE, ca: Path | None = None, timeout: float = 20.0) -> None:
+        self.url = url.rstrip("/")
+        self.token = token
+        self.timeout = timeout
+        self._tls = _tls(url, ca)
+
+    def call(
+        self,
+        method: str,
+        *path: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """Return the reply to `method` on `path`, whose parts are encoded; blocks.
+
+        Raises `Unreachable`, `NoSuchCall`, or `CommandFailed` for everything else but success.
+        """
+        key = self._key()
+        address = self._address(path, query)
+        secrets = [key, *(value for value in (body or {}).values() if isinstance(value, Password))]
+        try:
+            status, data = self._exchange(method, address, key, body)
+        except HTTPError as error:
+            raise self._broken(error) from None
+        text = data.decode("utf-8", "replace")
+        if not 200 <= status < 300:
+            raise self._refused(status, text, secrets)
+        try:
+            return Reply((method, address), status, json.loads(text) if text.strip() else None)
+        except (ValueError, RecursionError):
+            raise CommandFailed(f"What answers at {self.url} is no BlueMind; the address must end in /api.") from None
+
+    def _exchange(self, method: str, address: str, key: str, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
+        headers = {"X-BM-ApiKey": key, "Accept": "application/json", "Content-Type": "application/json"}
+        deadline = time.monotonic() + self.timeout
+        with urllib3.PoolManager(ssl_context=self._tls, retries=False, timeout=self.timeout) as pool:
+            response = pool.request(
+                method,
+                address,
+                body=None if body is None else json.dumps(body).encode(),
+                headers=headers,
+                redirect=False,  # the key would go along
+                preload_content=False,
+            )
+            data = b""
+            while part := response.read1(2**16):
+                data += part
+                if len(data) > _LARGEST:
+                    raise HTTPError("the answer is too long")
+                if time.monotonic() > deadline:
+                    raise HTTPError(f"the answer took longer than {self.timeout:.0f} seconds")
+            return response.status, data
+
+    def _key(self) -> str:
+        try:
+            key = self.token.read_text("ascii").strip()
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or "it is no text"
+            raise Unreachable(
+                f"The key file {self.token} cannot be read ({why}); run bmtop as root, or name the file (--bm-token)."
+            ) from None
+        if not re.fullmatch(r"[\x21-\x7e]+", key):
+            raise Unreachable(f"The file {self.token} does not hold a key; name the right one (--bm-token).")
+        return key
+
+    def _address(self, path: tuple[str, ...], query: Mapping[str, str] | None) -> str:
+        if any(part in ("", ".", "..") for part in path):
+            raise CommandFailed("BlueMind gave a uid that cannot stand in an address; nothing was done.")
+        address = "/".join([self.url, *(quote(part, safe="") for part in path)])
+        return f"{address}?{urlencode(query, quote_via=quote)}" if query else address
+
+    def _broken(self, error: HTTPError) -> CommandFailed:
+        """Return the failure to raise for a connection that was not made, or broke off."""
+        if isinstance(error, NewConnectionError | ConnectTimeoutError):
+            return Unreachable(f"Nothing answers at {self.url}; see `systemctl status bm-core`.")
+        if isinstance(error, SSLError):
+            cause = error.args[0] if error.args else error
+            why = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "TLS failed"
+            return CommandFailed(
+                f"The certificate of {self.url} cannot be trusted ({visible(str(why))}), and nothing was sent; name the"
+                " file of its own authority (bm_ca), and use the host name that the certificate has."
+            )
+        if isinstance(error, ReadTimeoutError):
+            why = f"it did not answer within {self.timeout:.0f} seconds"
+        else:
+            why = visible(str(error))[:200]
+        return CommandFailed(
+            f"The call to {self.url} broke off: {why}. Whether it was carried out is not known; see whether"
+            " BlueMind is well, then do it again."
+        )
+
+    def _refused(self, status: int, text: str, secrets: list[str]) -> CommandFailed:
+        """Return the failure to raise for an answer that is no success; BlueMind's message may repeat the key."""
+        said = _message(text)
+        for secret in secrets:
+            said = said.replace(secret, "…")
+        said = visible(said[:300]).rstrip(". ")
+        if "no service registered on" in said:
+            return NoSuchCall("This version of BlueMind does not know the call; do it in its web console.")
+        if status == 401:
+            return CommandFailed(f"BlueMind refused the key in {self.token}; see whether it is this server's.")
+        if status == 403:
+            return CommandFailed(f"The key in {self.token} may not do this ({said or 'forbidden'}); take the core's.")
+        if 300 <= status < 400:
+            return CommandFailed(f"{self.url} sends on elsewhere, where the key does not go; name the final address.")
+        if status in (502, 503, 504):
+            return CommandFailed(f"BlueMind's core does not answer ({status}); see `systemctl status bm-core`.")
+        if not said:
+            return CommandFailed(f"{self.url} answered with status {status}; see whether that address is right.")
+        if status >= 500:
+            return CommandFailed(
+                f"BlueMind failed ({status}): {said}. See /var/log/bm/core.log, and whether it was done."
+            )
+        return CommandFailed(f"BlueMind refused ({status}): {said}. Nothing was changed.")
+
+
+def _message(text: str) -> str:
+    """Return the first line of the message in an error of BlueMind's, nothing where it is no such error."""
+    try:
+        fault = json.loads(text)
+        return str(fault["message"] or fault.get("errorCode") or "").strip().partition("\n")[0]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ""
+
+
+def _tls(url: str, ca: Path | None) -> ssl.SSLContext | None:
+    """Return how the server's certificate is checked, None where the call does not leave this machine."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
+        raise Refused("The address of BlueMind's REST service is not one; write it like https://mail.example.com/api.")
+    if parts.scheme == "http":
+        if not _is_loopback(host):
+            raise Refused(f"Over http to {host} everybody on the way could read the key; use https.")
+        return None
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        raise Refused(f"The certificate file {ca} cannot be used ({error.strerror}); name a PEM file.") from None
+    # As on every Python: from 3.13 on, a certificate of one's own would have to be as strict as RFC 5280.
+    context.verify_flags = (context.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
+    return context
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
