@@ -9,7 +9,7 @@ import re
 
 _SHORT_ID = re.compile(r"[0-9A-F]{6,21}", re.ASCII)
 # Seconds and microseconds in base 52, a `z`, and the inode in base 51 (postconf(5), enable_long_queue_ids).
-_LONG_ID = re.compile(r"[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,20}z[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-ty]{1,15}", re.ASCII)
+_LONG_ID = re.compile(r"[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,20}z[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{1,15}", re.ASCII)
 _LOGIN = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~][A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?",
     re.ASCII,
