@@ -33,12 +33,15 @@ class BmtopApp(App[None]):
 
     CSS_PATH = "bmtop.tcss"
     TITLE = "bmtop"
+    # From 120 by 38 on, all panes are seen at once; below, one at a time.
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-high")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", tooltip="this list"),
+        Binding("q", "quit", "Quit", tooltip="end bmtop; nothing on the server changes"),
         Binding("m", "mask", "Mask", tooltip="hide the local parts of all addresses, for a shared screen"),
         Binding("e", "export", "Export", tooltip="write the report to a file"),
         Binding("S", "picture", "Picture", tooltip="save the screen as a picture (SVG)"),
-        Binding("q", "quit", "Quit", tooltip="end bmtop; nothing on the server changes"),
     ]
 
     def __init__(

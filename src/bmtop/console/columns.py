@@ -1,6 +1,6 @@
 """Columns of a table: how an item is told in one cell, and how the width is shared out. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -45,8 +45,11 @@ def naming(items: Sequence[T], columns: Sequence[Column[T]], needle: str) -> Seq
     return [i for i in items if any(wanted in c.cell(i, 0).text.casefold() for c in columns)]
 
 
-def fitted(columns: Sequence[Column[T]], width: int) -> list[tuple[Column[T], int]]:
-    """Return the columns that fit into `width` cells, one cell apart, each with its width."""
+def fitted(columns: Sequence[Column[T]], width: int, needs: Mapping[str, int]) -> list[tuple[Column[T], int]]:
+    """Return the columns that fit into `width` cells, one cell apart, each with its width.
+
+    `needs` has the width that a column's texts need, by its title: what is left goes to those first.
+    """
     kept = list(columns)
     while len(kept) > 1 and sum(c.width + 1 for c in kept) - 1 > width:
         worst = max(c.rank for c in kept)
@@ -54,16 +57,18 @@ def fitted(columns: Sequence[Column[T]], width: int) -> list[tuple[Column[T], in
             break
         kept.remove(next(c for c in reversed(kept) if c.rank == worst))
     widths = [c.width for c in kept]
-    _share_out(kept, widths, width - sum(w + 1 for w in widths) + 1)
+    left = width - sum(w + 1 for w in widths) + 1
+    left = _share_out(kept, widths, left, [min(c.most or width, needs.get(c.title, 0)) for c in kept])
+    _share_out(kept, widths, left, [c.most or width for c in kept])
     return list(zip(kept, widths, strict=True))
 
 
-def _share_out(columns: Sequence[Column[T]], widths: list[int], left: int) -> None:
-    """Add what is left to the columns that take a share, a cell at a time by need, none above its most."""
-    open_to_more = [i for i, c in enumerate(columns) if c.share]
-    while left > 0 and open_to_more:
-        taker = min(open_to_more, key=lambda i: widths[i] / columns[i].share)
-        widths[taker] += 1
+def _share_out(columns: Sequence[Column[T]], widths: list[int], left: int, limits: Sequence[int]) -> int:
+    """Add what is left to the columns that take a share, a cell at a time, up to their limits; return the rest."""
+    while left > 0:
+        takers = [i for i, c in enumerate(columns) if c.share and widths[i] < limits[i]]
+        if not takers:
+            break
+        widths[min(takers, key=lambda i: widths[i] / columns[i].share)] += 1
         left -= 1
-        if columns[taker].most and widths[taker] >= columns[taker].most:
-            open_to_more.remove(taker)
+    return left

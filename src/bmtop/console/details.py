@@ -87,7 +87,8 @@ class Details(Acting):
             self._subjects = [(Cell("Subjects", "strong"),), (Cell(f"  {error}", "warn"),)]
         else:
             self._subjects = about.subjects([found[i] for i in newest if i in found], len(self._messages))
-        self.action_read()
+        await self.action_read().wait()
+        self.query_one("#details").scroll_end(animate=False)
 
     def action_back(self) -> None:
         self.dismiss(None)

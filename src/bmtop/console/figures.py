@@ -32,12 +32,24 @@ def rate(per_minute: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """Return an age for a column: `8 s`, `5 min`, `3 h`, `2 d`."""
-    seconds = max(0, int(seconds))
+    """Return an age for a column: `now`, `20 s`, `5 min`, `3 h`, `2 d`; coarse, so that it seldom changes."""
+    seconds = int(seconds)
+    if seconds < 10:
+        return "now"
     for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= unit:
             return f"{seconds // unit} {name}"
-    return f"{seconds} s"
+    return f"{seconds // 10}0 s"
+
+
+def seconds(span: float) -> str:
+    """Return a short span to the second: `8 s`, `5 min`."""
+    return f"{max(0, int(span))} s" if span < 60 else age(span)
+
+
+def seen(epoch: float, now: float) -> str:
+    """Return how long ago something was seen; 0 means never, as far as the log goes back."""
+    return age(now - epoch) if epoch else NONE
 
 
 def duration(seconds: float) -> str:

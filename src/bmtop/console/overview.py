@@ -1,4 +1,4 @@
-"""The overview: all panes, filled twice a second from one picture."""
+"""The overview: all panes, filled once a second from one picture."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -29,18 +29,14 @@ from bmtop.console.panes.title import Title
 from bmtop.console.ports import Monitor, Responder
 from bmtop.console.table import Table
 from bmtop.console.target import Target
-from bmtop.console.text import MASKED, shown
+from bmtop.console.text import MASKED
 from bmtop.incident.picture import Picture
 
 WINDOWS = (300.0, 900.0, 3600.0, 21600.0, 86400.0)
-ROOMY = (120, 38)
-"""Columns and lines from which on all panes are seen at once; below, one at a time."""
-
 
 class Overview(Acting):
     AUTO_FOCUS = "#senders"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "details", "Details", key_display="enter", tooltip="all that is known about the selected row"),
         Binding("slash", "filter", "Filter", key_display="/", tooltip="only rows that name a text"),
         Binding("s", "sort", "Sort", tooltip="sort by the next column; a click on a column's head does it as well"),
         Binding("w", "window", "Window", tooltip="5m, 15m, 1h, 6h, 24h: the time span that the panes cover"),
@@ -106,11 +102,11 @@ class Overview(Acting):
         self._go(0)
         self._tick()
         self._read_journal()
-        self.set_interval(0.5, self._tick)
+        self.set_interval(1.0, self._tick)
         self.set_interval(1.0, self._read_journal)
 
     def _tick(self) -> None:
-        """Look again: at most twice a second, and only what changed is painted."""
+        """Look again: once a second, and only what changed is painted."""
         now = self._clock()
         if not self._paused:
             self._picture = self._monitor.picture(now)
@@ -132,10 +128,10 @@ class Overview(Acting):
         if gauge is not None and self._alert.heard(gauge.state):
             self.app.bell()
             self.notify(
-                f"{gauge.total:,} messages queued: {against(gauge)}. {shown(gauge.why, self)}",
+                f"{gauge.total:,} messages queued, {against(gauge)}.",
                 title="Queue CRITICAL",
                 severity="error",
-                timeout=15,
+                timeout=10,
                 markup=False,
             )
 
@@ -151,9 +147,6 @@ class Overview(Acting):
         """Look at the journal: others may act on this server as well."""
         if not self._paused:
             self.query_one(Journal).put(actions(self._responder.journal(400)), self._clock())
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width < ROOMY[0] or event.size.height < ROOMY[1], "-small")
 
     def _go(self, index: int) -> None:
         """Go to the pane at `index`; where the terminal is small, it is the one that is seen."""

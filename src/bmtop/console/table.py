@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -42,7 +43,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("home", "move_to(0)", "First", show=False),
         Binding("end", "move_to(-1)", "Last", show=False),
-        Binding("enter", "choose", "Details", show=False),
+        Binding("enter", "choose", "Details", key_display="enter", tooltip="all that is known about the row"),
     ]
 
     class Moved(Message):
@@ -92,6 +93,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self._head = 1 if head else 0
         self._now = 0.0
         self._drawn: dict[int, _Drawn] = {}
+        self._needs: dict[str, int] = {}
         self._fit: tuple[object, list[tuple[Column[T], int]]] = (None, [])
 
     @property
@@ -112,14 +114,18 @@ class Table(ScrollView, Generic[T], can_focus=True):
 
     @property
     def _fitted(self) -> list[tuple[Column[T], int]]:
-        case = (self.columns, self.size.width)
+        case = (self.columns, self._width, tuple(self._needs.items()))
         if self._fit[0] != case:
-            self._fit = (case, fitted(self.columns, max(0, self.size.width - 2)))
+            self._fit = (case, fitted(self.columns, max(0, self._width - 2), self._needs))
         return self._fit[1]
 
     @property
+    def _width(self) -> int:
+        return self.scrollable_content_region.width
+
+    @property
     def _page(self) -> int:
-        return max(1, self.size.height - self._head)
+        return max(1, self.scrollable_content_region.height - self._head)
 
     def show(self, items: Sequence[T], now: float) -> None:
         """Show `items`, their ages as of `now`; only lines that look different are painted."""
@@ -132,7 +138,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self.cursor = len(items) - 1 if at_end else self._found(before)
         self.cursor = max(0, self.cursor)
         self._resize()
-        if was_empty != (not items):
+        if self._measure() or was_empty != (not items):
             self.refresh()
         else:
             self.repaint()
@@ -155,6 +161,15 @@ class Table(ScrollView, Generic[T], can_focus=True):
                 return index
         return min(self.cursor, last)
 
+    def _measure(self) -> bool:
+        """Note what the texts in view need; widths only grow, so that columns keep still."""
+        before = dict(self._needs)
+        for column in self.columns:
+            if column.share:
+                widths = (cell_len(shown(column.cell(item, self._now).text, self)) for item in self.in_view)
+                self._needs[column.title] = max(self._needs.get(column.title, 0), *widths, 0)
+        return before != self._needs
+
     def _resize(self) -> None:
         wanted = Size(1, len(self.items) + self._head)
         if self.virtual_size != wanted:
@@ -165,10 +180,17 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self.refresh()
 
     def repaint(self) -> None:
-        """Paint the lines that look different by now."""
-        for y, drawn in list(self._drawn.items()):
-            if drawn != self._look(y):
-                self.refresh(Region(0, y, self.size.width, 1))
+        """Paint what looks different by now: over a slow line, each cell counts."""
+        for y, (was_cursor, before) in list(self._drawn.items()):
+            is_cursor, after = self._look(y)
+            if is_cursor != was_cursor or len(before) != len(after):
+                self.refresh(Region(0, y, self._width, 1))
+                continue
+            left = 2
+            for (_, room), old, new in zip(self._fitted, before, after, strict=False):
+                if old != new:
+                    self.refresh(Region(left, y, room, 1))
+                left += room + 1
 
     def _look(self, y: int) -> _Drawn:
         index = y - self._head + round(self.scroll_y)
@@ -178,7 +200,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         return index == self.cursor, tuple((shown(cell.text, self), cell.kind) for cell in cells)
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self._width
         if self._head and y == 0:
             return self._render_head(width)
         look = self._drawn[y] = self._look(y)

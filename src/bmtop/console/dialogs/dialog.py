@@ -41,6 +41,10 @@ class Dialog(ModalScreen[T | None]):
             yield from self.inside()
             yield KeyBar()
 
+    def on_mount(self) -> None:
+        # A notification would lie over the buttons.
+        self.app.clear_notifications()
+
     def action_cancel(self) -> None:
         self.dismiss(None)
 

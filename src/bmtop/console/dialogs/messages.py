@@ -59,13 +59,13 @@ class Messages(Dialog[Plan]):
     """Ends with the plan that was confirmed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "confirm", "Yes, do it"),
+        Binding("y", "confirm", "Yes"),
         Binding("space", "tick", "Tick", key_display="space"),
-        Binding("a", "tick_all", "All or none"),
+        Binding("a", "tick_all", "All"),
         Binding("slash", "search", "Search", key_display="/"),
         Binding("n", "search_next", "Next", show=False),
         Binding("s", "subjects", "Subjects"),
-        Binding("f", "save", "Save the list"),
+        Binding("f", "save", "Save"),
         Binding("b", "bounces", "Bounces"),
         Binding("down", "to_list", "To the list", show=False),
     ]
@@ -121,7 +121,7 @@ class Messages(Dialog[Plan]):
             needed = needed or number > TYPED_ABOVE
         self.query_one("#count").display = needed and not errand.read_only
         self.query_one("#sum", Says).say(*self._sum(tally.messages, tally.bytes, tally.on_hold))
-        self._say(self._hint(needed))
+        self._say(self._hint())
 
     def _sum(self, messages: int, octets: int, on_hold: int) -> list[Line]:
         errand, listed = self._errand, self._choice.listed
@@ -146,19 +146,18 @@ class Messages(Dialog[Plan]):
             told.append((Cell(f"{box} and {plural(len(errand.bounces), 'bounce')} that Postfix made for them: b"),))
         return told
 
-    def _hint(self, needed: bool) -> Cell:
+    def _hint(self) -> Cell:
         if self._error:
             return Cell(self._error, "alarm")
         if not self._settled:
             return Cell("Narrowing…", "warn")
         if self._errand.read_only:
             return Cell("Read-only: the list may be looked at; nothing will be changed.", "warn")
-        typed = f"More than {TYPED_ABOVE}: type the number, then press the button. " if needed else ""
         if self._errand.action == "purge":
             return Cell(
-                f"{typed}Hold stops them at once and can be taken back. A purge can be undone for 24 hours.", "dim"
+                "Hold is instant and can be taken back; a purge can be undone for 24 hours.", "dim"
             )
-        return Cell(f"{typed}Hold stops them at once; Release lets them go again.", "dim")
+        return Cell("Hold is instant; Release lets them go again.", "dim")
 
     def _say(self, cell: Cell) -> None:
         self.query_one("#says", Says).say(cell)
@@ -237,7 +236,7 @@ class Messages(Dialog[Plan]):
             self._say(Cell(f"No message names {self._needle}.", "alarm"))
         else:
             self._table.move_to(found)
-            self._say(self._hint(bool(self.query_one("#count").display)))
+            self._say(self._hint())
 
     @work(exclusive=True, group="subjects")
     async def action_subjects(self) -> None:

@@ -1,7 +1,9 @@
 """Something to read, and nothing to decide."""
 
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Button
@@ -13,6 +15,8 @@ from bmtop.console.text import Cell, Line
 
 class Notice(Dialog[bool]):
     """Lines under a heading, and a button to close it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Close")]
 
     def __init__(self, heading: str, lines: Sequence[str | Cell | Line], *, alarm: bool = False) -> None:
         super().__init__(heading, alarm=alarm)

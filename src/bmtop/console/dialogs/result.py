@@ -17,7 +17,10 @@ from bmtop.console.text import Cell, Line
 class MessagesResult(Dialog[bool]):
     """The end of a purge or hold; True where what came in meanwhile is to be looked at as well."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("d", "again", "The rest as well")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Close"),
+        Binding("d", "again", "The rest as well"),
+    ]
 
     def __init__(self, heading: str, lines: Sequence[Line], later: int, verb: str) -> None:
         super().__init__(heading)
@@ -48,7 +51,10 @@ class MessagesResult(Dialog[bool]):
 class PasswordResult(Dialog[bool]):
     """A password was made and set: shown only while asked for."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("s", "show", "Show or hide")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Close"),
+        Binding("s", "show", "Show or hide"),
+    ]
 
     def __init__(self, heading: str, lines: Sequence[Line], secret: Secret) -> None:
         super().__init__(heading)

@@ -8,7 +8,7 @@ from textual.widgets import Button
 
 from bmtop.console.columns import Column
 from bmtop.console.dialogs.dialog import Dialog, buttons
-from bmtop.console.figures import age, clock, count, duration, size
+from bmtop.console.figures import age, clock, count, size
 from bmtop.console.says import Says
 from bmtop.console.table import Table
 from bmtop.console.text import Cell
@@ -37,16 +37,12 @@ class UndoDialog(Dialog[UndoCopy]):
     """Ends with the copy to bring back; the choice is one more question away from being done."""
 
     def __init__(self, copies: Sequence[UndoCopy], now: float) -> None:
-        super().__init__("Undo a purge", tall=True)
+        super().__init__("Undo a purge")
         self._copies = copies
         self._now = now
 
     def inside(self) -> Iterable[Widget]:
-        yield Says(
-            "Choose the purge to take back; its messages come back on hold, none is sent.",
-            Cell(f"The oldest copy is kept for {duration(self._copies[-1].until - self._now)} more.", "dim"),
-            classes="words",
-        )
+        yield Says("Choose the purge to take back. Its messages come back on hold: none is sent.", classes="words")
         yield Table(COLUMNS, lambda c: c.undo, id="copies")
         yield buttons(("cancel", "Cancel"), ("act", "Bring back…"), act="act")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bmtop.console.columns import Column
-from bmtop.console.figures import age, count
+from bmtop.console.figures import count, seen
 from bmtop.console.panes.pane import Pane
 from bmtop.console.target import Target
 from bmtop.console.text import Cell
@@ -21,9 +21,9 @@ def _got_in(failed: FailedLogin, now: float) -> Cell:
 COLUMNS: Sequence[Column[FailedLogin]] = (
     Column("client", lambda f, now: Cell(f.client), 15, lambda f: f.client, share=2, most=39),
     Column("failed", lambda f, now: Cell(count(f.failures)), 6, lambda f: f.failures, right=True),
-    Column("got in", _got_in, 9, lambda f: len(f.succeeded), share=2, most=40),
-    Column("tried", _names, 8, share=2, rank=2),
-    Column("seen", lambda f, now: Cell(age(now - f.last_seen)), 6, lambda f: f.last_seen, right=True, rank=1),
+    Column("got in", _got_in, 12, lambda f: len(f.succeeded), share=5, most=40),
+    Column("tried", _names, 6, share=2, rank=2),
+    Column("seen", lambda f, now: Cell(seen(f.last_seen, now)), 6, lambda f: f.last_seen, right=True, rank=1),
 )
 
 

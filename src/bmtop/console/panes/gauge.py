@@ -52,12 +52,12 @@ def growth(gauge: QueueGauge) -> str:
 
 
 def lines(gauge: QueueGauge | None, now: float, width: int) -> list[Line]:
-    """Return the gauge's four lines, `width` cells wide."""
+    """Return the gauge's three lines, `width` cells wide."""
     if gauge is None:
-        return [(Cell("The queue cannot be read.", "warn"),), (), (), ()]
+        return [(Cell("The queue cannot be read.", "warn"),), (), ()]
     kind = _KINDS[gauge.state]
     total = f"{gauge.total:,} queued"
-    words = f"{gauge.state.upper()}  {against(gauge)}"
+    words = f"{gauge.state.upper()}  {gauge.why if gauge.state == 'warning' else against(gauge)}"
     room = max(8, width - len(total) - len(words) - 6)
     queues = [Cell(f"{name} {getattr(gauge, name):,}   ", "" if getattr(gauge, name) else "dim") for name in QUEUES]
     first, last = (gauge.history[0][0], gauge.history[-1][0]) if gauge.history else (now, now)
@@ -82,7 +82,6 @@ def lines(gauge: QueueGauge | None, now: float, width: int) -> list[Line]:
             Cell(f" {told}   ", "dim"),
             Cell(sizes),
         ),
-        (Cell(gauge.why, kind if gauge.state != "ok" else "dim"),),
     ]
 
 

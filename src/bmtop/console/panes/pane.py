@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeVar
 
 from bmtop.console.columns import Column, arranged, naming
-from bmtop.console.figures import age, plural
+from bmtop.console.figures import plural
 from bmtop.console.table import Table
 from bmtop.console.target import Target
 from bmtop.console.text import content
@@ -32,7 +32,7 @@ class Pane(Table[T]):
         self.needle = ""
         self._sentence_when_empty = empty
         self._all: Sequence[T] = ()
-        self._age = ""
+        self._reading = False
 
     @property
     def target(self) -> Target | None:
@@ -46,9 +46,7 @@ class Pane(Table[T]):
 
     def fill(self, items: Sequence[T], picture: Picture, now: float) -> None:
         """Show the rows of `picture`."""
-        self._age = f"log {age(now - picture.log_time)} old" if picture.log_time else "no log line yet"
-        if not picture.complete:
-            self._age += " · reading back…"
+        self._reading = not picture.complete
         self.empty = self._sentence_when_empty if picture.complete else "Reading back…"
         self.put(items, now)
 
@@ -73,8 +71,8 @@ class Pane(Table[T]):
             words.append(f"by {self.sorted_by.title}")
         if self.left_out:
             words.append(f"{plural(self.left_out, 'column')} more: enter")
-        if self._age:
-            words.append(self._age)
+        if self._reading:
+            words.append("reading back…")
         self.say(words)
 
     def say(self, words: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bmtop.console.columns import Column
-from bmtop.console.figures import age, count
+from bmtop.console.figures import count, seen
 from bmtop.console.panes.pane import Pane
 from bmtop.console.target import Target
 from bmtop.console.text import Cell, Kind
@@ -15,7 +15,7 @@ COLUMNS: Sequence[Column[Relay]] = (
     Column("client", lambda r, now: Cell(r.client), 15, lambda r: r.client, share=3, most=39),
     Column("name", lambda r, now: Cell(r.name), 9, lambda r: r.name.lower(), share=2, most=40, rank=3),
     Column("kind", lambda r, now: Cell(r.kind.upper(), _KINDS[r.kind]), 7, lambda r: r.kind),
-    Column("by range", lambda r, now: Cell(r.network or ""), 10, lambda r: r.network or "", share=2, most=43, rank=2),
+    Column("by range", lambda r, now: Cell(r.network or ""), 10, lambda r: r.network or "", share=3, most=43, rank=2),
     Column("messages", lambda r, now: Cell(count(r.messages)), 8, lambda r: r.messages, right=True),
     Column("rcpts", lambda r, now: Cell(count(r.recipients)), 6, lambda r: r.recipients, right=True, rank=5),
     Column(
@@ -27,7 +27,7 @@ COLUMNS: Sequence[Column[Relay]] = (
         rank=1,
     ),
     Column("refused", lambda r, now: Cell(count(r.refused)), 7, lambda r: r.refused, right=True),
-    Column("seen", lambda r, now: Cell(age(now - r.last_seen)), 6, lambda r: r.last_seen, right=True, rank=4),
+    Column("seen", lambda r, now: Cell(seen(r.last_seen, now)), 6, lambda r: r.last_seen, right=True, rank=4),
 )
 
 

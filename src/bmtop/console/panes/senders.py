@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 
 from bmtop.console.columns import Column
-from bmtop.console.figures import NONE, age, count, rate, share
+from bmtop.console.figures import NONE, count, rate, seen, share
 from bmtop.console.panes.pane import Pane
 from bmtop.console.target import Target
-from bmtop.console.text import Cell
+from bmtop.console.text import Cell, Kind
 from bmtop.incident.picture import Sender
+
+
+GRAVE = 50
+"""The suspicion from which on the reasons are an alarm."""
 
 
 def _forged(sender: Sender, now: float) -> Cell:
@@ -28,16 +32,17 @@ def _failed(sender: Sender, now: float) -> Cell:
 
 
 def _why(sender: Sender, now: float) -> Cell:
-    return Cell(" · ".join(sender.reasons), "alarm") if sender.reasons else Cell("nothing unusual", "dim")
+    kind: Kind = "alarm" if sender.suspicion >= GRAVE else "warn"
+    return Cell("  " + " · ".join(sender.reasons), kind) if sender.reasons else Cell("  nothing unusual", "dim")
 
 
 COLUMNS: Sequence[Column[Sender]] = (
     Column(
         "login",
         lambda s, now: Cell(s.login, "strong" if s.reasons else ""),
-        18,
+        20,
         lambda s: s.login.lower(),
-        share=4,
+        share=8,
         most=40,
     ),
     Column("messages", lambda s, now: Cell(count(s.messages)), 8, lambda s: s.messages, right=True),
@@ -50,8 +55,8 @@ COLUMNS: Sequence[Column[Sender]] = (
     ),
     Column("def+bnc", _undelivered, 7, _failing, right=True, rank=5),
     Column("failed", _failed, 6, lambda s: s.failed_logins, right=True, rank=4),
-    Column("seen", lambda s, now: Cell(age(now - s.last_seen)), 6, lambda s: s.last_seen, right=True, rank=6),
-    Column("  why", lambda s, now: Cell("  " + _why(s, now).text, _why(s, now).kind), 18, share=9),
+    Column("seen", lambda s, now: Cell(seen(s.last_seen, now)), 6, lambda s: s.last_seen, right=True, rank=6),
+    Column("  why", _why, 18, share=8),
 )
 
 

@@ -2,7 +2,7 @@
 
 from rich.cells import cell_len
 
-from bmtop.console.figures import age, clock, window
+from bmtop.console.figures import clock, seconds, window
 from bmtop.console.says import Says
 from bmtop.console.text import Cell, Line, fit
 from bmtop.incident.picture import Picture
@@ -10,8 +10,8 @@ from bmtop.incident.picture import Picture
 
 def ages(picture: Picture, now: float) -> list[str]:
     """Return how old the log and the queue's listing are, and whether they are still being read; then shorter."""
-    log = f"{age(now - picture.log_time)} old" if picture.log_time is not None else "without a line yet"
-    queue = f"{age(now - picture.listed)} ago" if picture.listed is not None else "not yet"
+    log = f"{seconds(now - picture.log_time)} old" if picture.log_time is not None else "without a line yet"
+    queue = f"{seconds(now - picture.listed)} ago" if picture.listed is not None else "not yet"
     reading = [] if picture.complete else ["reading back…"]
     return [
         " · ".join([f"log {log}", f"queue listed {queue}", *reading]),
