@@ -3,11 +3,9 @@
 import contextlib
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 import sh
@@ -16,6 +14,8 @@ from bmtop.checked import Refused
 
 # Root's commands come from the system's folders, whatever PATH it came in with.
 SYSTEM_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin")
+# A queue of a million messages is listed in less.
+_MOST_OUTPUT = 1 << 30
 _KEPT = ("LANG", "LC_ALL", "TZ", "HOME")
 
 
@@ -83,15 +83,11 @@ class Server:
             raise Refused("An argument holds a NUL byte; it cannot be passed to a command.")
         found = self.find(program)
         began = time.monotonic()
-        # Files, not pipes: a listing of a large queue does not pass through Python a line at a time.
-        with (
-            tempfile.TemporaryFile() as given,
-            tempfile.TemporaryFile() as out,
-            tempfile.TemporaryFile() as err,
-        ):
+        # Files in memory, not pipes: a listing of a large queue does not pass through Python a line at a time.
+        with _memory() as given, _memory() as out, _memory() as err:
             given.write(give)
             given.seek(0)
-            status = _wait(_start(found, arguments, given, out, err), began, timeout, watch, program)
+            status = _wait(_start(found, arguments, given, out, err), program, timeout, watch, (out, err))
             out.seek(0)
             err.seek(0)
             return Result(
@@ -103,36 +99,50 @@ class Server:
             )
 
 
+def _memory() -> IO[bytes]:
+    return os.fdopen(os.memfd_create("bmtop"), "w+b", buffering=0)
+
+
 def _start(found: str, arguments: Sequence[str], given: IO[bytes], out: IO[bytes], err: IO[bytes]) -> Any:
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     environment["PATH"] = ":".join(SYSTEM_PATH)
-    return sh.Command(found)(
-        *arguments,
-        _in=given,
-        _out=out,
-        _err=err,
-        _env=environment,
-        _cwd="/",
-        _bg=True,
-        _bg_exc=False,
-        _tty_out=False,
-        _tty_in=False,
-        _new_session=True,
-        _return_cmd=True,
-        _ok_code=list(range(256)),
-    )
+    try:
+        return sh.Command(found)(
+            *arguments,
+            _in=given,
+            _out=out,
+            _err=err,
+            _env=environment,
+            _cwd="/",
+            _bg=True,
+            _bg_exc=False,
+            _tty_out=False,
+            _tty_in=False,
+            _new_session=True,
+            _return_cmd=True,
+            _ok_code=list(range(256)),
+        )
+    except (sh.ForkException, OSError):
+        raise CommandFailed(f"{found} cannot be started; run it by hand to see why.") from None
 
 
-def _wait(process: Any, began: float, timeout: float, watch: Callable[[], None] | None, program: str) -> int:
+def _wait(
+    process: Any, program: str, timeout: float, watch: Callable[[], None] | None, outputs: Sequence[IO[bytes]]
+) -> int:
+    until = time.monotonic() + timeout
     try:
         while True:
             try:
-                process.wait(timeout=0.1 if watch else timeout)
+                process.wait(timeout=0.1)
             except sh.TimeoutException:
-                if time.monotonic() - began >= timeout:
+                if time.monotonic() >= until:
                     raise CommandFailed(
                         f"{program} did not end within {timeout:.0f} seconds and was stopped; see whether the"
                         " server is overloaded, then try again."
+                    ) from None
+                if any(os.fstat(output.fileno()).st_size > _MOST_OUTPUT for output in outputs):
+                    raise CommandFailed(
+                        f"{program} floods its output and was stopped; run it by hand to see."
                     ) from None
                 if watch:
                     watch()
@@ -153,8 +163,3 @@ def _kill(process: Any) -> None:
         return
     with contextlib.suppress(sh.SignalException, sh.TimeoutException):
         process.wait(timeout=5)
-
-
-def readable(path: Path) -> bool:
-    """Tell whether this user may read `path`."""
-    return os.access(path, os.R_OK)
