@@ -46,7 +46,7 @@ SALES = Person("sales@example.com", "Summer2019", _office(131), ("customer.examp
 EVENTS = Person("events@example.com", "events123", _office(134), ("partner.example", "school.example"))
 SUPPORT = Person("support@example.com", "Vq7.rain-Lamp", _office(132), ("customer.example", "grey.example"))
 OFFICE = Person("office@example.com", "9tulips+Bread", _office(133), ("supplier.example", "offline.example"))
-_AT_HOME = Client("dsl-21.access.example", "198.51.100.121", "[192.168.1.20]", tls=True)
+_AT_HOME = Client("dsl-21.access.example", "198.51.100.121", "[198.51.100.121]", tls=True)
 PRESS = Person("press@example.com", "Ink&paper77", _AT_HOME, ("partner.example", "letters.example", "full.example"))
 ACCOUNTING = Person("accounting@example.com", "Ledger#2040", _office(135), ("supplier.example", "city.example"))
 COLLEAGUES = (SALES, SUPPORT, OFFICE, PRESS, EVENTS, ACCOUNTING)

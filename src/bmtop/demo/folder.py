@@ -69,7 +69,7 @@ def python_command(code: str) -> list[str]:
 def _program(path: Path, name: str, folder: Path) -> None:
     """Write a program of the toy. A shell starts it, since no path of an interpreter with a space fits behind `#!`."""
     code = f"from bmtop.demo.programs import main; sys.exit(main({name!r}, {str(folder)!r}))"
-    path.write_text(f'#!/bin/sh\nexec {shlex.join(python_command(code))} "$@"\n', encoding="utf-8")
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(python_command(code))} "$0" "$@"\n', encoding="utf-8")
     os.chmod(path, 0o755)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 MESSAGE_QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")
-QUEUES = (*MESSAGE_QUEUES, "corrupt", "defer", "bounce")
+QUEUES = (*MESSAGE_QUEUES, "corrupt", "defer", "bounce", "flush", "trace")
 _HASHED = frozenset({"deferred", "defer"})
 _ID = re.compile(r"[0-9A-Za-z_]{1,255}", re.ASCII)
 READY = 0o700

@@ -9,7 +9,11 @@ NAMES = ("postqueue", "postsuper", "postcat", "postconf", "postfix", "bm-cli")
 
 
 def main(name: str, folder: str) -> int:
-    """Run the program `name` of the toy in `folder` on the command line's arguments; return its exit status."""
+    """Run the program `name` of the toy in `folder` on the command line; return its exit status.
+
+    The command line begins with how the program was called.
+    """
+    del sys.argv[0]
     program = import_module(f"bmtop.demo.programs.{name.replace('-', '_')}")
     try:
         status: int = program.run(Path(folder), sys.argv[1:])

@@ -11,7 +11,7 @@ from bmtop.demo.programs.common import Fatal, complain, configuration, getopt, s
 from bmtop.demo.spool import Spool, is_id
 
 _USAGE = (
-    "usage: postcat [-b (body text)] [-c config_dir] [-d (decimal record type)] [-e (envelope records)]"
+    "usage: {} [-b (body text)] [-c config_dir] [-d (decimal record type)] [-e (envelope records)]"
     " [-h (header text)] [-q (access queue)] [-v] [file(s)...]"
 )
 _QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")
@@ -21,7 +21,7 @@ _HEADER = re.compile(rb"[\x21-\x39\x3b-\x7e]+[ \t]*:")
 def run(folder: Path, arguments: Sequence[str]) -> int:
     """Print the parts that the arguments ask for; return the exit status. Ends at the first id that is gone."""
     try:
-        options, operands = getopt("postcat", arguments, "bc:ehqv", _USAGE)
+        options, operands = getopt(sys.argv[0], arguments, "bc:ehqv", _USAGE.format(sys.argv[0]))
         letters = {letter for letter, _ in options}
         parts = letters & set("ebh") or set("ebh")
         queues = spool(configuration(folder, options))
@@ -30,7 +30,7 @@ def run(folder: Path, arguments: Sequence[str]) -> int:
             sys.stdout.buffer.write(b"".join(line + b"\n" for line in _print(name, file, parts)))
     except Fatal as error:
         sys.stdout.flush()
-        complain("postcat", f"fatal: {error}")
+        complain(sys.argv[0], f"fatal: {error}")
         return error.status
     return 0
 

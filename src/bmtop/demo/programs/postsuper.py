@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bmtop.demo.maillog import MailLog
@@ -62,9 +62,11 @@ class _Super:
                 raise Fatal("CHECK YOUR QUEUE IDS AND RE-ISSUE THE COMMAND")
         done = dict.fromkeys(_REPORTS, 0)
         for letter, value in by_id:
-            quiet = value == "ALL"
-            ids = self.everything() if quiet else standard_input_lines() if value == "-" else iter((value,))
-            done[letter] += sum(self.one(letter, id, quiet=quiet) for id in ids)
+            if value == "ALL":
+                done[letter] += self.everything(letter)
+            else:
+                ids = standard_input_lines() if value == "-" else iter((value,))
+                done[letter] += sum(self.one(letter, id) for id in ids)
         for letter, report in _REPORTS.items():
             if letter in dict(by_id):
                 self.say(f"{report}: {done[letter]} message{'' if done[letter] == 1 else 's'}")
@@ -77,19 +79,28 @@ class _Super:
             print(f"postsuper: {text}", file=sys.stderr)
         self.log.write(self.log.line(time.time(), "postsuper", os.getpid(), text))
 
-    def everything(self) -> Iterator[str]:
-        message_queues = [name for name in self.names if name in MESSAGE_QUEUES]
-        return iter([id for queue in message_queues for id, _ in self.queues.names(queue) if is_id(id)])
+    def everything(self, letter: str) -> int:
+        """Act on all that is in the queues, without a word for each; return how many messages that were."""
+        done = 0
+        for queue in self.names:
+            for id, path in list(self.queues.names(queue)):
+                if letter == "d":
+                    # What was known of a message stays in `defer`, unless that queue is emptied too.
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(path)
+                        done += queue in MESSAGE_QUEUES
+                elif queue in MESSAGE_QUEUES and is_id(id):
+                    done += self.action(letter)(queue, id)
+        return done
 
-    def one(self, letter: str, id: str, *, quiet: bool) -> bool:
+    def one(self, letter: str, id: str) -> bool:
         """Act on one message; False where it is in none of the queues that this action is for."""
         if not is_id(id):
             self.say(f"warning: invalid mail queue id: {id}")
             return False
         for queue in [name for name in self.names if name in MESSAGE_QUEUES] * 2:
             if self.queues.status(queue, id) and self.action(letter)(queue, id):
-                if not quiet:
-                    self.say(f"{id}: {_DONE[letter]}")
+                self.say(f"{id}: {_DONE[letter]}")
                 return True
         return False
 
