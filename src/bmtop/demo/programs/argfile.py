@@ -4,6 +4,7 @@ The words are told apart as java.io.StreamTokenizer does with picocli's settings
 group, a backslash in quotes escapes, `#` outside of quotes begins a comment.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,12 +12,12 @@ _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v
 
 
 def expand(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with files in place of `@FILE`; `@@x` is `@x`, and a file that is not there stays a word."""
+    """Return the arguments with files in place of `@FILE`; `@@x` is `@x`, and one that cannot be read stays a word."""
     found: list[str] = []
     for argument in arguments:
         if argument.startswith("@@"):
             found.append(argument[1:])
-        elif argument.startswith("@") and Path(argument[1:]).is_file():
+        elif argument.startswith("@") and os.access(argument[1:], os.R_OK):
             found += _words(Path(argument[1:]).read_text(encoding="utf-8"))
         else:
             found.append(argument)

@@ -10,7 +10,9 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from bmtop.demo.accounts import Account, Accounts, set_password
@@ -18,6 +20,7 @@ from bmtop.demo.maincf import MainCf
 from bmtop.demo.programs import argfile, postfix
 
 _START_SECONDS = 0.5  # a JVM
+_CELL = 78  # characters of a table's cell
 _EMAIL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@([a-z0-9-]+\.)+[a-z0-9-]{2,}", re.I)
 
 
@@ -271,9 +274,15 @@ def _red(text: str) -> None:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
+    """Draw a table as AsciiTable does: heads to the left, cells to the right and wrapped at a width."""
+    wrapped = [[wrap(cell, _CELL, break_on_hyphens=False) or [""] for cell in row] for row in rows]
+    columns = zip(heads, *([max(cell, key=len) for cell in row] for row in wrapped), strict=True)
+    widths = [max(map(len, column)) for column in columns]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
     print(rule)
-    for row in (heads, *rows):
-        print("|" + "|".join(f" {cell:<{width}} " for cell, width in zip(row, widths, strict=True)) + "|")
+    print("|" + "|".join(f" {head:<{width}} " for head, width in zip(heads, widths, strict=True)) + "|")
+    print(rule)
+    for row in wrapped:
+        for line in zip_longest(*row, fillvalue=""):
+            print("|" + "|".join(f" {cell:>{width}} " for cell, width in zip(line, widths, strict=True)) + "|")
         print(rule)
