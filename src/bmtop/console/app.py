@@ -86,6 +86,7 @@ class BmtopApp(App[None]):
                 says.again()
             for table in screen.query(Table):
                 table.repaint()
+        self._overview.look()
 
     def action_help(self) -> None:
         groups: dict[str, type[App[None]] | type[Screen[Any]]] = {

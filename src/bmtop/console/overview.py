@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Container
 from textual.widgets import Input
 
 from bmtop.console.acting import Acting
@@ -88,9 +88,8 @@ class Overview(Acting):
         yield Tabs()
         with Container(id="panes"):
             yield Senders()
-            with Horizontal(id="middle"):
-                yield Relays()
-                yield FailedLogins()
+            yield Relays()
+            yield FailedLogins()
             yield LiveLog()
             yield Journal()
         needle = Input(compact=True, id="needle", placeholder="only rows that name…   enter keeps it, escape clears it")
@@ -100,12 +99,12 @@ class Overview(Acting):
 
     def on_mount(self) -> None:
         self._go(0)
-        self._tick()
+        self.look()
         self._read_journal()
-        self.set_interval(1.0, self._tick)
+        self.set_interval(1.0, self.look)
         self.set_interval(1.0, self._read_journal)
 
-    def _tick(self) -> None:
+    def look(self) -> None:
         """Look again: once a second, and only what changed is painted."""
         now = self._clock()
         if not self._paused:
@@ -154,17 +153,16 @@ class Overview(Acting):
         self._current = index % len(panes)
         for number, pane in enumerate(panes):
             pane.set_class(number == self._current, "-current")
-        self.query_one("#middle").set_class(self._current in (1, 2), "-current")
         self._pane.focus()
         self._select()
 
     def action_pane(self, by: int) -> None:
         self._go(self._current + by)
-        self._tick()
+        self.look()
 
     def on_tabs_picked(self, event: Tabs.Picked) -> None:
         self._go(event.index)
-        self._tick()
+        self.look()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         panes = self._panes
@@ -204,11 +202,11 @@ class Overview(Acting):
         longer = [w for w in WINDOWS if w > self._monitor.window]
         self._monitor.window = longer[0] if longer else WINDOWS[0]
         self.notify(f"The panes cover {window(self._monitor.window)} now.", markup=False)
-        self._tick()
+        self.look()
 
     def action_pause(self) -> None:
         self._paused = not self._paused
-        self._tick()
+        self.look()
 
     def action_filter(self) -> None:
         needle = self.query_one("#needle", Input)

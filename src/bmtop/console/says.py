@@ -1,5 +1,6 @@
 """Lines of text on the screen that are painted anew only where they say something else."""
 
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.widgets import Static
@@ -16,6 +17,7 @@ class Says(Static):
         super().__init__(id=id, classes=classes, markup=False)
         self._lines = lines
         self._said: object = None
+        self._make: Callable[[int], Sequence[Line]] | None = None
 
     def on_mount(self) -> None:
         self.say(*self._lines)
@@ -27,6 +29,15 @@ class Says(Static):
         if saying != self._said:
             self._said = saying
             self.update(content(self, *lines), layout=not self.FIXED)
+
+    def fit(self, make: Callable[[int], Sequence[Line]]) -> None:
+        """Show the lines that `make` returns for the width there is, now and after a change of size."""
+        self._make = make
+        self.say(*make(self.size.width))
+
+    def on_resize(self) -> None:
+        if self._make is not None:
+            self.say(*self._make(self.size.width))
 
     def again(self) -> None:
         """Show the same, masked or not as is asked for now."""

@@ -260,7 +260,6 @@ class Table(ScrollView, Generic[T], can_focus=True):
             self.post_message(self.Chosen(self))
 
     def on_resize(self) -> None:
-        self._drawn.clear()
         self._resize()
         self._reveal()
 

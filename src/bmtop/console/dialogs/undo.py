@@ -34,7 +34,9 @@ COLUMNS: Sequence[Column[UndoCopy]] = (
 
 
 class UndoDialog(Dialog[UndoCopy]):
-    """Ends with the copy to bring back; the choice is one more question away from being done."""
+    """Ends with the copy to bring back. The list has the focus: the choice is one more question away from being done."""
+
+    AUTO_FOCUS = "#copies"
 
     def __init__(self, copies: Sequence[UndoCopy], now: float) -> None:
         super().__init__("Undo a purge")

@@ -96,4 +96,4 @@ class Gauge(Says):
         state = picture.queue.state if picture.queue else "ok"
         self.set_class(state == "warning", "-warning")
         self.set_class(state == "critical", "-critical")
-        self.say(*lines(picture.queue, now, self.size.width))
+        self.fit(lambda width: lines(picture.queue, now, width))

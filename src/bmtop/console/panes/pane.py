@@ -44,6 +44,9 @@ class Pane(Table[T]):
         """How much there is, for the tab of the pane."""
         return f"{len(self._all):,}"
 
+    def on_resize(self) -> None:
+        self.rearrange()
+
     def fill(self, items: Sequence[T], picture: Picture, now: float) -> None:
         """Show the rows of `picture`."""
         self._reading = not picture.complete

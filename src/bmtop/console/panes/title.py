@@ -39,4 +39,4 @@ class Title(Says):
         self._server = server
 
     def fill(self, picture: Picture, now: float, modes: tuple[str, ...]) -> None:
-        self.say(title(self._server, picture, now, modes, self.size.width))
+        self.fit(lambda width: [title(self._server, picture, now, modes, width)])

@@ -1,0 +1,248 @@
+"""The panes, as a user sees them."""
+
+import re
+
+import pytest
+
+from bmtop.response.journal import Entry
+from tests.console.desk import BOT, HONEST, NOW, OFFICE, STOLEN, Desk, Hands, console, gauge, message, relay, sender
+
+
+async def test_every_pane_shows_its_rows() -> None:
+    desk = Desk()
+    desk.relays = [relay("192.0.2.20", name="erp.example.com", kind="trusted", network="192.0.2.0/24")]
+    desk.lines = ["Nov 24 12:00:00 mail postfix/qmgr[7]: A1B2C3D4E5: removed"]
+    hands = Hands(desk)
+    hands.entries = [Entry("1", NOW, "root", "logout", STOLEN, "done", "The sessions ended.")]
+    async with console(desk, hands) as user:
+        screen = await user.sees("A1B2C3D4E5: removed")
+        assert re.search(rf"{STOLEN} +12 +24 .* 12 failed logins before", screen)
+        assert re.search(rf"{HONEST} +3 +6 .* nothing unusual", screen)
+        assert re.search(r"192\.0\.2\.20 .*TRUSTED 192\.0\.2\.0/24", screen)
+        assert re.search(rf"{re.escape(BOT)} +12 YES {STOLEN}", screen)
+        assert re.search(rf"root .*logout .*{STOLEN} .*done .*The sessions ended", screen)
+        assert "20 queued" in screen
+        assert "10 % of the threshold of 200" in screen
+        assert "log 2 s old · queue listed 3 s ago" in screen
+
+
+async def test_what_is_still_being_read_or_cannot_be_read_is_said() -> None:
+    desk = Desk()
+    desk.complete, desk.queue, desk.senders = False, None, []
+    desk.problems = ("The queue cannot be listed; run bmtop as root.",)
+    async with console(desk) as user:
+        screen = await user.sees("PROBLEM The queue cannot be listed; run bmtop as root.")
+        assert screen.count("reading back…") >= 2
+        assert "The queue cannot be read." in screen
+        desk.problems, desk.complete = (), True
+        await user.look_again()
+        screen = await user.sees("No login has sent mail in this window")
+        assert "PROBLEM" not in screen
+        assert "reading back" not in screen
+
+
+async def test_reading_that_broke_off_is_said_and_the_console_stays() -> None:
+    class Broken(Desk):
+        async def run(self) -> None:
+            raise RuntimeError("no [red]such[/red] thing")
+
+    async with console(Broken()) as user:
+        await user.sees(r"PROBLEM Nothing is read any more .*no \[red\]such\[/red\] thing")
+        assert user.app.is_running
+
+
+async def test_the_cursor_stays_on_its_row_when_rows_are_sorted_anew() -> None:
+    desk = Desk()
+    desk.senders = [sender(f"user{n}@example.com", 100 - n) for n in range(40)]
+    async with console(desk) as user:
+        await user.press(*["down"] * 3)
+        assert "▸ user3@" in user.screen()
+        desk.senders = [sender("new@example.com", 500), *reversed(desk.senders)]
+        await user.look_again()
+        assert "▸ user3@" in user.screen(), "the row moved far down, and the view with it"
+        desk.senders = [s for s in desk.senders if s.login != "user3@example.com"]
+        await user.look_again()
+        assert re.search(r"▸ user\d+@", user.screen()), "its row is gone: the cursor is on one beside it"
+
+
+async def test_rows_are_sorted_by_the_chosen_column() -> None:
+    desk = Desk()
+    desk.senders = [sender("b@example.com", 5), sender("c@example.com", 9), sender("a@example.com", 1)]
+    async with console(desk) as user:
+
+        def order() -> list[str]:
+            return re.findall(r"\b([abc])@example\.com  ", user.screen())
+
+        assert order() == ["b", "c", "a"]
+        await user.press("s")
+        assert (order(), "by login" in user.screen()) == (["a", "b", "c"], True)
+        await user.press("s")
+        assert (order(), "by messages" in user.screen()) == (["c", "b", "a"], True)
+        await user.pilot.click("#senders", offset=(4, 1))
+        assert order() == ["a", "b", "c"], "a click on the head of a column sorts by it"
+
+
+async def test_a_filter_leaves_only_rows_that_name_the_text() -> None:
+    async with console(Desk()) as user:
+        await user.press("slash")
+        await user.type("BOB")
+        screen = await user.sees("1 of 2 logins name BOB")
+        assert "12 failed logins before" not in screen
+        await user.press("enter")
+        assert "12 failed logins before" not in user.screen(), "enter keeps the filter"
+        await user.press("escape")
+        await user.sees(f"{STOLEN} +12")
+
+
+async def test_pause_freezes_the_view_and_says_so() -> None:
+    desk = Desk()
+    async with console(desk) as user:
+        await user.press("space")
+        assert "PAUSED" in user.screen()
+        desk.senders, desk.lines = [sender("late@example.com")], ["a late line"]
+        await user.look_again()
+        assert "late" not in user.screen()
+        await user.press("space")
+        screen = await user.sees("late@example.com")
+        assert "a late line" in screen
+        assert "PAUSED" not in screen
+
+
+async def test_masked_no_local_part_is_on_the_screen() -> None:
+    desk = Desk(message(1))
+    desk.lines = [f"Nov 24 12:00:00 mail postfix/smtpd[7]: ABCDEF0: client=x[{BOT}], sasl_username={STOLEN}"]
+    desk.problems = (f"{STOLEN} is a problem.",)
+    async with console(desk, mask=True) as user:
+        screen = await user.sees(r"sasl_username=•••@example\.com")
+        assert "MASKED" in screen
+        assert "alice" not in screen
+        assert "bob" not in screen
+        await user.press("m")
+        screen = await user.sees(f"PROBLEM {STOLEN}")
+        assert f"sasl_username={STOLEN}" in screen, screen
+        await user.press("space", "m")
+        assert "alice" not in user.screen(), "a paused view is masked as well"
+
+
+async def test_the_alarm_is_heard_once_and_again_only_after_it_was_well() -> None:
+    desk = Desk()
+    bells = 0
+
+    def bell() -> None:
+        nonlocal bells
+        bells += 1
+
+    async with console(desk) as user:
+        user.app.bell = bell  # type: ignore[method-assign]
+        for total, state, heard in (
+            (500, "critical", 1), (501, "critical", 1), (150, "warning", 1), (300, "critical", 1),
+            (10, "ok", 1), (400, "critical", 2),
+        ):  # fmt: skip
+            desk.queue = gauge(total, state)  # type: ignore[arg-type]
+            await user.look_again()
+            assert bells == heard, (total, state)
+        screen = await user.sees("Queue CRITICAL")
+        assert "CRITICAL  2.0 times the threshold of 200" in screen
+
+
+async def test_the_log_follows_what_is_selected() -> None:
+    desk = Desk()
+    desk.lines = [
+        f"Nov 24 12:00:00 mail postfix/smtpd[7]: ABCDEF1: client=x[{BOT}], sasl_method=LOGIN, sasl_username={STOLEN}",
+        f"Nov 24 12:00:01 mail postfix/smtpd[8]: ABCDEF2: client=x[192.0.2.9], sasl_username={HONEST}",
+        "Nov 24 12:00:02 mail postfix/qmgr[9]: ABCDEF1: removed",
+        "Nov 24 12:00:03 mail postfix/qmgr[9]: ABCDEF2: removed",
+    ]
+    async with console(desk) as user:
+        await user.sees("ABCDEF2: removed")
+        await user.press("f")
+        screen = await user.sees(f"Log · only {STOLEN}")
+        assert "ABCDEF1: removed" in screen, "its message's other lines are its lines too"
+        assert "ABCDEF2" not in screen
+        await user.press("down")
+        screen = await user.sees(f"Log · only {HONEST}")
+        assert "ABCDEF2: removed" in screen
+        assert "ABCDEF1" not in screen
+        await user.press("f")
+        await user.sees("ABCDEF1: removed")
+
+
+async def test_the_window_goes_round_the_spans() -> None:
+    desk = Desk()
+    async with console(desk) as user:
+        for span in ("1h", "6h", "24h", "5m", "15m"):
+            await user.press("w")
+            await user.sees(f"window {span.replace('24h', '1d')} ")
+        assert desk.window == 900
+
+
+@pytest.mark.parametrize("size", [(80, 24), (119, 45), (140, 30)])
+async def test_in_a_small_terminal_one_pane_is_seen_and_all_are_named(size: tuple[int, int]) -> None:
+    async with console(Desk(), size=size) as user:
+        screen = user.screen()
+        assert "[Senders 2]" in screen
+        assert "Failed logins 1" in screen
+        assert "12 failed logins" in screen
+        for key in ("l Logout", "p Password", "d Purge", "h Hold", "u Undo", "? Help"):
+            assert key in screen
+        await user.press("tab")
+        screen = await user.sees(r"\[Relay clients 1\]")
+        assert re.search(rf"▸ {re.escape(BOT)}.*OPEN", screen)
+        assert "12 failed logins" not in screen
+        await user.press("shift+tab", "shift+tab")
+        await user.sees(r"\[Journal 0\]")
+        await user.pilot.click("#tabs", offset=(3, 0))
+        await user.sees(r"\[Senders 2\]")
+
+
+async def test_details_tell_all_about_a_login() -> None:
+    desk = Desk(message(1), message(2, client=OFFICE), message(3, HONEST))
+    hands = Hands(desk)
+    hands.entries = [
+        Entry("1", NOW - 9, "root", "logout", STOLEN, "begun", ""),
+        Entry("1", NOW - 8, "root", "logout", STOLEN, "done", "The sessions ended."),
+        Entry("2", NOW - 7, "root", "logout", HONEST, "done", "Bob's sessions ended."),
+    ]
+    async with console(desk, hands) as user:
+        await user.press("enter")
+        screen = await user.sees("What was done")
+        assert re.search(r"messages +2, 2\.0 kB", screen), "two of the three queued messages are its own"
+        assert re.search(r"to domains +remote\.example +2", screen)
+        assert screen.count("The sessions ended.") == 1
+        assert "begun" not in screen
+        assert "Bob" not in screen
+        await user.press("s")
+        screen = await user.sees(rf"Subject of {message(1).id}")
+        assert f"Subject of {message(3).id}" not in screen
+        await user.press("escape")
+        await user.sees("Relay clients")
+
+
+async def test_help_names_every_key_and_keys_without_a_feature_do_not_exist() -> None:
+    async with console(Desk()) as user:
+        await user.press("question_mark")
+        screen = await user.sees("Keys")
+        for key, word in (("l", "Logout"), ("p", "Password"), ("d", "Purge"), ("h", "Hold"), ("u", "Undo"),
+                          ("/", "Filter"), ("s", "Sort"), ("w", "Window"), ("space", "Pause"), ("m", "Mask"),
+                          ("S", "Picture"), ("q", "Quit")):  # fmt: skip
+            assert re.search(rf"  {re.escape(key)} +{word} ", screen), key
+        await user.press("escape")
+        bound = user.app.screen.active_bindings
+        assert not {"H", "t", "c", "k", "e"} & set(bound), "and e only where there is an export"
+
+
+async def test_the_palette_offers_the_keys() -> None:
+    async with console(Desk()) as user:
+        await user.press("ctrl+p")
+        await user.type("paus")
+        await user.sees("freeze the view; reading goes on")
+        await user.press("enter")
+        await user.sees("PAUSED")
+
+
+async def test_a_click_selects_and_a_double_click_opens_the_details() -> None:
+    async with console(Desk()) as user:
+        await user.pilot.click("#senders", offset=(5, 3))
+        assert f"▸ {HONEST}" in user.screen()
+        await user.pilot.click("#senders", offset=(5, 3), times=2)
+        await user.sees("Sent in the window")
