@@ -177,6 +177,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
 
     def set_columns(self, columns: Sequence[Column[T]]) -> None:
         self.columns = tuple(columns)
+        self._measure()
         self.refresh()
 
     def repaint(self) -> None:

@@ -34,7 +34,7 @@ def subject_column(subjects: Mapping[QueueId, str]) -> Column[Message]:
         known = message.id in subjects
         return Cell(subjects[message.id], "") if known else Cell("s reads it", "dim")
 
-    return Column("subject", cell, 12, share=3)
+    return Column("subject", cell, 18, share=5)
 
 
 def in_full(message: Message, subject: str | None, now: float) -> list[Line]:

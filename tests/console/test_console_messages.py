@@ -1,0 +1,490 @@
+"""Hold, purge and undo, from the key to the result: what is confirmed is what was seen."""
+
+import random
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bmtop.checked import Refused
+from bmtop.console.dialogs.messages import Errand, Messages
+from bmtop.response.copies import NoRoom
+from bmtop.response.journal import Entry
+from bmtop.response.plan import UndoCopy
+from bmtop.server import CommandFailed
+from tests.console.desk import BOT, HONEST, NOW, OFFICE, STOLEN, Desk, Hands, User, console, message
+
+
+def queue(spam: int, honest: int = 3) -> Desk:
+    """A queue with `spam` messages of the stolen login, and others'."""
+    return Desk(*(message(n) for n in range(spam)), *(message(10_000_000 + n, HONEST, OFFICE) for n in range(honest)))
+
+
+async def confirm(user: User, number: int) -> None:
+    """Type the number and press the button that the dialog was opened for."""
+    await user.press("shift+tab")
+    await user.type(str(number))
+    await user.press("enter", "enter")
+
+
+async def test_a_purge_deletes_what_was_listed_and_nothing_else() -> None:
+    desk = queue(5)
+    hands = Hands(desk)
+    async with console(desk, hands) as user:
+        await user.press("d")
+        screen = await user.sees("Purge: alice@example.com")
+        assert "5 of 5 messages chosen · 5.0 kB" in screen
+        assert screen.count("[x]") == 5
+        for n in range(5):
+            row = user.line(str(message(n).id))
+            assert all(part in row for part in (BOT, "claim@lottery.example", f"victim{n}@remote.example", "1.0 kB"))
+        assert "can be undone for 24 hours" in screen
+        desk.messages[message(77).id] = message(77)
+        await user.press("y")
+        await user.sees("Deleted 5 of 5")
+        screen = user.screen()
+        assert "postsuper -d -   (5 ids on standard input)" in screen
+        assert "20261124-120000-abcd" in screen
+    assert [m.id for m in hands.plans[0].messages] == [message(n).id for n in reversed(range(5))]
+    assert set(desk.messages) >= {message(77).id}, "what came in after the list was frozen is still there"
+
+
+async def test_neither_the_opening_key_nor_enter_on_the_dialog_as_it_opens_changes_anything() -> None:
+    desk = queue(5)
+    hands = Hands(desk)
+    async with console(desk, hands) as user:
+        for opening in ("d", "h"):
+            for then in (opening, "enter", "escape"):
+                await user.press(opening)
+                await user.sees("5 of 5 messages chosen")
+                await user.press(then)
+                if then == opening:
+                    assert "5 of 5 messages chosen" in user.screen(), "it is still being asked"
+                    await user.press("escape")
+                await user.sees("messages chosen", gone=True)
+    assert not hands.plans
+    assert len(desk.messages) == 8
+
+
+async def test_hold_is_offered_first_and_does_not_delete() -> None:
+    desk = queue(3)
+    hands = Hands(desk)
+    async with console(desk, hands) as user:
+        await user.press("d")
+        screen = await user.sees(r"Cancel +Hold 3 +Purge 3")
+        assert "Hold is instant and can be taken back" in screen
+        await user.press("right", "enter")
+        await user.sees("Put on hold 3 of 3")
+        await user.press("escape", "h")
+        await user.sees(r"Cancel +Hold 0 +Release 3")
+        await user.press("y")
+        await user.sees("There is nothing to hold")
+        await user.press("tab")
+        await user.pilot.click("#release")
+        await user.sees("Released 3 of 3")
+    assert [p.action for p in hands.plans] == ["hold", "release"]
+    assert {m.queue for m in desk.messages.values()} == {"deferred"}
+
+
+async def test_more_than_a_hundred_need_the_number_typed() -> None:
+    desk = queue(101)
+    hands = Hands(desk)
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees("type the number that stands on the button")
+        for typed in ("", "100", "1010", "yes"):
+            await user.pilot.click("#count")
+            await user.press("end", *["backspace"] * 6)
+            await user.type(typed)
+            await user.pilot.click("#purge")
+            await user.sees("More than 100 messages: type 101 here")
+        assert not hands.plans
+        await user.press(*["backspace"] * 6)
+        await user.type("101")
+        await user.press("enter", "enter")
+        await user.sees("Deleted 101 of 101")
+
+
+async def test_a_hundred_need_no_number() -> None:
+    async with console(queue(100)) as user:
+        await user.press("d")
+        screen = await user.sees("100 of 100 messages chosen")
+        assert "type the number" not in screen
+
+
+async def test_a_hundred_thousand_messages_can_be_looked_through() -> None:
+    desk = queue(0)
+    errand = Errand(
+        "purge", STOLEN, *_wanted(desk, 100_000), NOW, desk.accounts, Hands(desk).subjects, lambda text: Path("/x")
+    )
+    async with console(desk) as user:
+        user.app.push_screen(Messages(errand))
+        screen = await user.sees("100,000 of 100,000 messages chosen · 100.0 MB")
+        assert "Purge 100,000" in screen
+        await user.press("down")
+        await user.press("end")
+        assert f"▸ [x] {message(0).id}" in await user.sees(str(message(0).id))
+        await user.press("slash")
+        await user.type("victim54321@")
+        await user.press("enter")
+        await user.sees(rf"▸ \[x\] {message(54321).id}")
+        await user.press("space")
+        await user.sees("99,999 of 100,000 messages chosen")
+        drawn = user.app.screen.query_one("#list")
+        assert drawn.size.height < 50, "the list is as tall as the screen, however long it is"
+
+
+def _wanted(desk: Desk, number: int) -> tuple[object, ...]:
+    from bmtop.incident.selection import Filter
+
+    return Filter(login=STOLEN), [message(n) for n in reversed(range(number))]
+
+
+async def test_the_list_is_narrowed_and_single_messages_are_unticked() -> None:
+    desk = Desk(
+        *(message(n) for n in range(10)),
+        *(message(20 + n, client=OFFICE, sender=STOLEN) for n in range(2)),
+        message(40, client="198.51.100.9", size=50_000),
+    )
+    hands = Hands(desk)
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees("13 of 13 messages chosen")
+        await user.pilot.click("#not-client")
+        await user.type("192.0.2.0/24")
+        await user.sees("11 of 13 messages chosen · 60.0 kB")
+        await user.pilot.click("#since")
+        await user.type("30s")
+        await user.sees("10 of 13 messages chosen · 10.0 kB")
+        await user.pilot.click("#list", offset=(6, 1))
+        await user.press("space", "space")
+        screen = await user.sees("8 of 13 messages chosen")
+        assert screen.count("[ ]") == 2
+        assert "Purge 8" in screen
+        await user.press("y")
+        await user.sees("Deleted 8 of 8")
+    plan = hands.plans[0]
+    assert {m.id for m in plan.messages} == {message(n).id for n in range(8)}
+    assert plan.filter.login == STOLEN
+    assert [str(n) for n in plan.filter.not_clients] == ["192.0.2.0/24"]
+    assert plan.filter.since == NOW - 30
+
+
+async def test_a_filter_that_cannot_be_read_stops_the_confirmation() -> None:
+    hands = Hands(desk := queue(4))
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees("4 of 4 messages chosen")
+        for field, wrong, sentence in (
+            ("#client", "192.0.2.999", "is no address or range"),
+            ("#before", "yesterday", "is no moment"),
+            ("#queue", "ALL", "is no queue"),
+        ):
+            await user.pilot.click(field)
+            await user.type(wrong)
+            await user.sees(sentence)
+            await user.pilot.click("#purge")
+            await user.sees(sentence)
+            await user.pilot.click(field)
+            await user.press("end", *["backspace"] * len(wrong))
+            await user.sees(sentence, gone=True)
+    assert not hands.plans
+
+
+async def test_what_was_typed_last_counts_before_anything_is_confirmed() -> None:
+    hands = Hands(desk := queue(4))
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees("4 of 4 messages chosen")
+        await user.pilot.click("#recipient")
+        await user.type("victim1@remote.example")
+        user.app.screen.query_one("#purge").focus()
+        await user.press("enter")
+        if hands.plans:
+            pytest.fail("confirmed a list that was not narrowed yet")
+        await user.sees("1 of 4 messages chosen")
+        await user.press("y")
+        await user.sees("Deleted 1 of 1")
+    assert [m.id for m in hands.plans[0].messages] == [message(1).id]
+
+
+async def test_all_can_be_unticked_and_one_picked() -> None:
+    hands = Hands(desk := queue(200))
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees("200 of 200 messages chosen")
+        await user.press("a")
+        await user.sees("0 of 200 messages chosen")
+        await user.press("y")
+        await user.sees("There is nothing to purge")
+        await user.press("down", "space")
+        await user.sees("1 of 200 messages chosen")
+        await user.press("y")
+        await user.sees("Deleted 1 of 1")
+
+
+async def test_bounces_are_a_group_of_their_own_and_not_ticked() -> None:
+    desk = queue(2)
+    bounces = tuple(message(50 + n, None, sender="") for n in range(3))
+    errand = Errand(
+        "purge", STOLEN, *_wanted(desk, 2), NOW, desk.accounts, Hands(desk).subjects, lambda text: Path("/x"),
+        bounces=bounces,
+    )  # fmt: skip
+    plans = []
+    async with console(desk) as user:
+        user.app.push_screen(Messages(errand), plans.append)
+        screen = await user.sees(r"\[ \] and 3 bounces that Postfix made for them")
+        assert "2 of 2 messages chosen" in screen
+        await user.press("b")
+        screen = await user.sees("Purge 5")
+        assert "<>" in screen
+        await user.press("b")
+        await user.sees("Purge 2")
+        await user.press("y")
+        await user.sees("messages chosen", gone=True)
+    assert len(plans[0].messages) == 2
+
+
+async def test_a_message_is_shown_whole_and_its_subject_on_demand() -> None:
+    desk = Desk(replace(message(1), recipients=tuple(f"r{n}@remote.example" for n in range(12)), reason="greylisted"))
+    async with console(desk) as user:
+        await user.press("d")
+        await user.sees("1 of 1 message chosen")
+        await user.press("s")
+        await user.sees(f"Subject of {message(1).id}")
+        await user.press("down", "enter")
+        screen = await user.sees(r"recipient +r11@remote\.example")
+        assert re.search(rf"login +{STOLEN}", screen)
+        assert re.search(r"waits for +greylisted", screen)
+        await user.press("escape")
+        await user.sees("1 of 1 message chosen")
+
+
+async def test_subjects_that_cannot_be_read_are_a_sentence() -> None:
+    hands = Hands(desk := queue(1))
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees("1 of 1 message chosen")
+        hands.refuses = CommandFailed("postcat was not found; install it.")
+        await user.press("s")
+        await user.sees("postcat was not found; install it.")
+
+
+async def test_the_list_is_saved_to_a_new_file_without_anything_that_is_no_glyph(tmp_path: Path) -> None:
+    desk = Desk(message(1, sender="evil\x1b[2J\t\u202e@x.example"), message(2))
+    async with console(desk, folder=tmp_path) as user:
+        await user.press("d")
+        await user.sees("2 of 2 messages chosen")
+        await user.press("down", "space", "f")
+        await user.sees("The list is saved")
+    (saved,) = tmp_path.iterdir()
+    text = saved.read_text(encoding="utf-8")
+    head, second, first = text.splitlines()
+    assert head.split("\t")[:2] == ["chosen", "id"]
+    assert second.split("\t")[:2] == ["no", message(2).id]
+    assert first.split("\t")[:2] == ["yes", message(1).id]
+    assert r"evil\x1b[2J\x09\u202e@x.example" in first
+    assert saved.stat().st_mode & 0o777 == 0o600
+
+
+async def test_what_came_in_meanwhile_is_one_more_key_press() -> None:
+    hands = Hands(desk := queue(2))
+    desk.comes_in = [message(30), message(31), message(32, HONEST)]
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees("2 of 2 messages chosen")
+        await user.press("y")
+        await user.sees("2 more came in meanwhile: press d to purge them as well")
+        await user.press("d")
+        await user.sees("2 of 2 messages chosen")
+        await user.press("y")
+        await user.sees("Deleted 2 of 2")
+        assert "meanwhile" not in user.screen()
+    assert {m.id for m in hands.plans[1].messages} == {message(30).id, message(31).id}
+
+
+async def test_an_unticked_message_is_not_offered_again_as_new() -> None:
+    async with console(queue(3)) as user:
+        await user.press("d")
+        await user.sees("3 of 3 messages chosen")
+        await user.press("down", "space", "y")
+        await user.sees("Deleted 2 of 2")
+        assert "meanwhile" not in user.screen()
+
+
+async def test_what_was_left_out_is_told_with_the_reason() -> None:
+    hands = Hands(desk := queue(9))
+    hands.left_out = {message(n).id: "had left the queue" for n in range(7)} | {message(7).id: "is another message now"}
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees("9 of 9 messages chosen")
+        await user.press("y")
+        screen = await user.sees("Deleted 1 of 9")
+        assert re.search(rf"7 left out: had left the queue +{message(0).id}.* and 2 more", screen)
+        assert f"1 left out: is another message now   {message(7).id}" in screen
+
+
+async def test_without_room_for_a_copy_the_purge_asks_before_it_goes_on() -> None:
+    hands = Hands(desk := queue(2))
+    async with console(desk, hands) as user:
+        for answer, deleted in (("escape", False), ("y", True)):
+            hands.refuses = NoRoom("There is no room for the undo copy.")
+            await user.press("d")
+            await user.sees("2 of 2 messages chosen")
+            await user.press("y")
+            await user.sees("There is no room for the undo copy.")
+            assert not hands.plans
+            await user.press(answer)
+            if deleted:
+                await user.sees("Deleted 2 of 2")
+            else:
+                await user.sees("no room", gone=True)
+    assert hands.without_undo == [False, False, True]
+
+
+async def test_a_long_action_shows_how_far_it_is_and_can_be_stopped() -> None:
+    hands = Hands(desk := queue(8))
+    hands.go.clear()
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees("8 of 8 messages chosen")
+        await user.press("y")
+        await user.sees("deleting 4 of 8")
+        await user.press("ctrl+q")
+        assert user.app.is_running, "it does not end while an action is under way"
+        await user.press("enter")
+        await user.sees("Stopped as you asked")
+    assert len(desk.messages) == 11
+    assert not hands.plans
+
+
+async def test_a_long_action_that_is_let_run_ends_in_its_result() -> None:
+    hands = Hands(desk := queue(8))
+    hands.go.clear()
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees("8 of 8 messages chosen")
+        await user.press("y")
+        await user.sees("deleting 4 of 8")
+        hands.go.set()
+        screen = await user.sees("Deleted 8 of 8")
+        assert "deleting" not in screen
+
+
+async def test_a_failure_is_a_sentence_and_a_fault_of_bmtops_own_too() -> None:
+    hands = Hands(desk := queue(2))
+    async with console(desk, hands) as user:
+        for error, sentence in (
+            (CommandFailed("postsuper failed: [red]no[/red]. See the journal."), r"postsuper failed: \[red\]no\[/red\]"),
+            (KeyError("secret"), "bmtop itself failed.*KeyError"),
+        ):
+            hands.refuses = error
+            await user.press("d")
+            await user.sees("2 of 2 messages chosen")
+            await user.press("y")
+            await user.sees(sentence)
+            assert "secret" not in user.screen()
+            await user.press("escape")
+            await user.sees("messages chosen", gone=True)
+        assert user.app.is_running
+
+
+async def test_read_only_shows_the_list_and_refuses_the_rest() -> None:
+    desk = queue(150)
+    hands = Hands(desk, read_only=True)
+    hands.copies = [UndoCopy("20261124-120000-abcd", NOW - 60, NOW + 80_000, 2, 2_000, {"login": STOLEN}, "root")]
+    async with console(desk, hands) as user:
+        assert "READ-ONLY" in user.screen()
+        for key in ("l", "p", "u", "S"):
+            await user.press(key)
+            await user.sees("bmtop runs read-only")
+            await user.press("escape")
+            await user.sees("bmtop runs read-only", gone=True) if key != "S" else None
+        await user.press("d")
+        screen = await user.sees("150 of 150 messages chosen")
+        assert "READ-ONLY" in screen
+        await user.press("f")
+        await user.sees("no file is written")
+        hands.refuses = Refused("bmtop was started read-only, so it does not purge; start it without --read-only.")
+        await user.press("y")
+        await user.sees("it does not purge")
+    assert not hands.plans
+    assert not hands.logouts
+    assert not hands.undone
+
+
+async def test_nothing_in_the_queue_is_a_sentence_and_no_dialog() -> None:
+    async with console(queue(0)) as user:
+        await user.press("d")
+        await user.sees("alice@example.com has no message in the queue")
+
+
+async def test_a_clients_messages_are_chosen_by_its_address_alone() -> None:
+    hands = Hands(desk := queue(2))
+    desk.messages[message(9, None).id] = message(9, None)
+    async with console(desk, hands) as user:
+        await user.press("tab", "d")
+        await user.sees(f"Purge: {re.escape(BOT)}")
+        await user.sees("3 of 3 messages chosen")
+        await user.press("y")
+        await user.sees("Deleted 3 of 3")
+    assert [str(n) for n in hands.plans[0].filter.clients] == [f"{BOT}/32"]
+
+
+async def test_a_purge_is_taken_back() -> None:
+    hands = Hands(desk := queue(1))
+    hands.copies = [
+        UndoCopy("20261124-120000-abcd", NOW - 60, NOW + 80_000, 2, 2_000, {"login": STOLEN}, "root"),
+        UndoCopy("20261124-110000-abcd", NOW - 3660, NOW + 70_000, 7, 9_000, {"client": ["192.0.2.0/24"]}, "root"),
+    ]
+    async with console(desk, hands) as user:
+        await user.press("u")
+        screen = await user.sees("Undo a purge")
+        assert re.search(r"▸ \S+ +2 +2\.0 kB +22 h +root +login alice@example\.com", screen)
+        await user.press("down", "enter")
+        screen = await user.sees(r"Bring back 7")
+        assert "They come back on hold" in screen
+        await user.press("enter")
+        await user.sees("Bring back", gone=True)
+        assert not hands.undone, "Cancel had the focus"
+        await user.press("u")
+        await user.sees("client 192.0.2.0/24")
+        await user.press("enter")
+        await user.sees("Bring back 2")
+        await user.press("y")
+        screen = await user.sees("Brought back 2 of 2, on hold")
+        assert f"{message(1).id} is now {message(9).id}" in screen
+    assert hands.undone == ["20261124-120000-abcd"]
+
+
+async def test_what_an_earlier_run_did_not_finish_is_said_at_the_start() -> None:
+    hands = Hands(desk := queue(1))
+    hands.cut_off = [Entry("1", NOW - 60, "root", "purge", STOLEN, "begun", "")]
+    async with console(desk, hands) as user:
+        screen = await user.sees("An earlier run of bmtop was ended in the middle of")
+        assert f"purge {STOLEN}" in screen
+
+
+async def test_any_choice_leads_to_exactly_the_messages_that_are_ticked() -> None:
+    chance = random.Random(7)
+    for _ in range(8):
+        desk = Desk(*(message(n, client=chance.choice((BOT, OFFICE))) for n in range(12)))
+        hands = Hands(desk)
+        async with console(desk, hands) as user:
+            await user.press("d")
+            await user.sees("12 of 12 messages chosen")
+            if chance.random() < 0.5:
+                await user.pilot.click("#client")
+                await user.type(BOT)
+                await user.sees(r"\d+ of 12 messages chosen")
+                await user.when(lambda: OFFICE not in user.screen(), "narrowed to the bot")
+            await user.pilot.click("#list", offset=(6, 1))
+            for _ in range(chance.randrange(6)):
+                await user.press(chance.choice(("space", "down", "up")))
+            await user.pilot.pause()
+            ticked = set(re.findall(r"\[x\] ([0-9A-F]{7,})", user.screen()))
+            await user.press("y")
+            await user.sees(f"Deleted {len(ticked)} of {len(ticked)}|nothing to purge")
+        deleted = {m.id for plan in hands.plans for m in plan.messages}
+        assert deleted == ticked
