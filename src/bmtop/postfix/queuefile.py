@@ -1,13 +1,18 @@
-"""The head of a queue file, read natively: the second, independent look before a message is deleted.
+"""A queue file's envelope, read natively: the second, independent look before a message is deleted.
 
-The record format is that of postfix/src/global/rec_type.h: a type byte, a length in base 128 with
-the low bits first, and the data.
+The record format is that of postfix/src/global/rec_type.h: a type byte, a length in base 128 with the low
+bits first, and the data. Where a milter changed the envelope, a pointer leads to what holds now.
 """
 
 import os
 from typing import NamedTuple
 
 _HEAD = 4096
+# A damaged file's pointers may lead in a circle.
+_MOST_POINTERS = 10_000
+
+_ATTRIBUTE, _SIZE, _TIME, _SENDER = b"ACTS"
+_RECIPIENT, _ORIGINAL, _MESSAGE, _POINTER = b"ROMp"
 
 
 class Head(NamedTuple):
@@ -27,47 +32,107 @@ def read_head(path: str) -> Head | None:
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        return parse_head(os.read(descriptor, _HEAD))
+        return _head(_Records(descriptor))
+    except ValueError:
+        return None
     finally:
         os.close(descriptor)
 
 
-def parse_head(data: bytes) -> Head | None:
-    """Return what the records say up to the message's contents or its first recipient; None if malformed."""
+def has_recipients(descriptor: int) -> bool:
+    """Tell whether a queue file, open for reading, has a recipient to whom it was not delivered yet.
+
+    Postfix marks each as done in the file itself. Raises `OSError` or, where it is damaged, `ValueError`.
+    """
+    records = _Records(descriptor)
+    while (kind := records.next()) is not None:
+        if kind == _RECIPIENT:
+            return True
+    return False
+
+
+class _Records:
+    """The records of a queue file, in the order in which pointers have them. `value` is that of the last one."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._data = os.pread(descriptor, _HEAD, 0)
+        self._base = self._place = self._pointers = 0
+        self.value = b""
+
+    def next(self) -> int | None:
+        """Go to the next record and return its type; None at the end. Raises `ValueError` where it is cut off."""
+        while True:
+            data, place = self._data, self._place
+            try:
+                kind, length = data[place], data[place + 1]
+                start = place + 2
+                if length > 0x7F:
+                    length, start = _long(data, start, length)
+            except IndexError:
+                start, length = len(data), 1
+            end = start + length
+            if end <= len(data):
+                self._place = end
+                self.value = data[start:end]
+                if kind != _POINTER:
+                    return kind
+                self._follow(int(self.value))
+            elif not self._read_on(place, end - place):
+                return None
+
+    def _follow(self, target: int) -> None:
+        if target > 0:
+            self._pointers += 1
+            if self._pointers > _MOST_POINTERS:
+                raise ValueError("the pointers of this queue file lead in a circle")
+            self._base, self._place = target, 0
+            self._data = os.pread(self._descriptor, _HEAD, target)
+
+    def _read_on(self, place: int, needed: int) -> bool:
+        """Read from `place` on; False at the end of the file."""
+        rest = len(self._data) - place
+        self._base, self._place = self._base + place, 0
+        self._data = os.pread(self._descriptor, max(_HEAD, needed), self._base)
+        if len(self._data) > rest:
+            return True
+        if rest:
+            raise ValueError("this queue file is cut off")
+        return False
+
+
+def _long(data: bytes, place: int, first: int) -> tuple[int, int]:
+    """Return the length that goes on at `place`, and where the data begins. Raises `IndexError` at the end."""
+    length, shift = first & 0x7F, 7
+    while True:
+        more = data[place]
+        place += 1
+        length |= (more & 0x7F) << shift
+        shift += 7
+        if more < 0x80:
+            return length, place
+
+
+def _head(records: _Records) -> Head | None:
+    """Return what the records say up to the message's contents or its first recipient; None where some lack."""
     size = arrival = -1
     sender: bytes | None = None
     login: bytes | None = None
     client: bytes | None = None
-    place, end = 0, len(data)
-    while place + 1 < end:
-        kind, length = data[place], data[place + 1]
-        place += 2
-        if length & 0x80:
-            length &= 0x7F
-            shift = 7
-            while place < end:
-                more = data[place]
-                place += 1
-                length |= (more & 0x7F) << shift
-                shift += 7
-                if not more & 0x80:
-                    break
-        value = data[place : place + length]
-        if len(value) < length:
-            break
-        place += length
-        if kind == 0x41:  # A: name=value
+    while (kind := records.next()) is not None:
+        value = records.value
+        if kind == _ATTRIBUTE:
             if login is None and value.startswith(b"sasl_username="):
                 login = value[14:]
             elif client is None and value.startswith(b"log_client_address="):
                 client = value[19:]
-        elif kind == 0x43 and size < 0:  # C: sizes
+        elif kind == _SIZE and size < 0:
             size = int(value.split(None, 1)[0])
-        elif kind == 0x54 and arrival < 0:  # T: arrival
+        elif kind == _TIME and arrival < 0:
             arrival = int(value.split(None, 1)[0])
-        elif kind == 0x53 and sender is None:  # S: envelope sender
+        elif kind == _SENDER and sender is None:
             sender = value
-        elif kind in (0x52, 0x4F, 0x4D):  # R, O: recipients; M: the contents
+        elif kind in (_RECIPIENT, _ORIGINAL, _MESSAGE):
             break
     if size < 0 or arrival < 0 or sender is None:
         return None
