@@ -99,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         how.add_argument("--dry-run", action="store_true", help="only say what would be done")
         how.add_argument("--yes", action="store_true", help="do not ask")
         act.add_argument("--json", action="store_true")
+        act.add_argument("--finish", action="store_true", help=f"finish the newest {action} that was cut off")
+        if action != "release":
+            act.add_argument("--bounces", action="store_true", help="and the bounces that Postfix made for them")
         if action == "purge":
             act.add_argument("--without-undo", action="store_true", help="keep no copy: there is no way back")
     undo = command("undo", "bring purged messages back, on hold")
@@ -131,10 +134,14 @@ def _run(found: argparse.Namespace, settings: Settings) -> int:
     match found.command:
         case "report":
             return commands.report_once(settings, found.since, as_json=found.json)
+        case "purge" | "hold" | "release" if found.finish:
+            if not _filter(found).empty or found.dry_run:
+                raise Refused("--finish takes neither a filter nor --dry-run: it is about the messages it was about.")
+            return commands.finish(settings, found.command, yes=found.yes, as_json=found.json)
         case "purge" | "hold" | "release":
             return commands.act_on_messages(
                 settings, found.command, _filter(found), dry_run=found.dry_run, yes=found.yes, as_json=found.json,
-                without_undo=getattr(found, "without_undo", False),
+                without_undo=getattr(found, "without_undo", False), with_bounces=getattr(found, "bounces", False),
             )  # fmt: skip
         case "undo" if found.list:
             return commands.list_undos(settings, as_json=found.json)

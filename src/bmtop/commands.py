@@ -20,9 +20,10 @@ from bmtop.checked import Login, QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.message import Message
 from bmtop.incident.picture import Picture
-from bmtop.incident.selection import Filter, select
+from bmtop.incident.selection import Filter, came_later, select
 from bmtop.monitor import Monitor
 from bmtop.postfix.instance import Postfix
+from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, MessageAction, Outcome, Plan
 from bmtop.response.responder import Responder
 from bmtop.server import Server
@@ -84,31 +85,68 @@ def act_on_messages(
     yes: bool,
     as_json: bool,
     without_undo: bool = False,
+    with_bounces: bool = False,
 ) -> int:
     """Purge, hold or release the messages that `wanted` means; without `yes`, ask first."""
     monitor, responder = reader_and_responder(settings)
-    messages = select_by_subject(select(monitor.read_queue().values(), wanted, monitor.accounts), wanted, responder)
+    _tell_unfinished(responder)
+    queue = monitor.read_queue()
+    messages = responder.with_subject(select(queue.values(), wanted, monitor.accounts), wanted)
+    bounces = monitor.bounces(wanted, messages)
+    if with_bounces:
+        messages = (*messages, *bounces)
+    elif bounces:
+        print(
+            f"{len(bounces):,} bounces that Postfix made for them are left; --bounces takes them, too.", file=sys.stderr
+        )
     plan = Plan(action, wanted, messages)
     if not messages or dry_run:
         _say(Outcome(plan, (), dry_run=dry_run), as_json=as_json)
         return DONE if messages else NOTHING
-    if not yes and not _agreed(plan):
+    if not yes and not _agreed(plan, everything=len(messages) == len(queue)):
         print("Nothing was done. Add --yes to act without being asked, or --dry-run to only look.", file=sys.stderr)
         return REFUSED
     outcome = _act(responder, plan, without_undo=without_undo)
     _say(outcome, as_json=as_json)
-    _second_look(monitor, plan, action)
-    if len(outcome.done) == len(plan.ids):
+    _second_look(monitor, responder, plan)
+    return _status(outcome)
+
+
+def finish(settings: Settings, action: MessageAction, *, yes: bool, as_json: bool) -> int:
+    """Finish the newest such action that was cut off; without `yes`, ask first."""
+    responder = Responder(settings, postfix_of(settings))
+    cut_off = [entry for entry in responder.unfinished() if entry.action == action]
+    if not cut_off:
+        print(f"No {action} was cut off.", file=sys.stderr)
+        return NOTHING
+    entry = cut_off[-1]
+    if not yes and not _typed(f"Finish the {_in_words(entry)}, {len(entry.ids):,} messages?", "yes"):
+        print("Nothing was done. Add --yes to act without being asked.", file=sys.stderr)
+        return REFUSED
+    outcome = responder.finish(entry, _show_progress)
+    assert isinstance(outcome, Outcome)
+    _say(outcome, as_json=as_json)
+    return _status(outcome)
+
+
+def _in_words(entry: Entry) -> str:
+    return f"{entry.action} of {visible(entry.target)} that {visible(entry.who)} began at {report.iso(entry.time)}"
+
+
+def _tell_unfinished(responder: Responder) -> None:
+    for entry in responder.unfinished():
+        if entry.action in ("purge", "hold", "release"):
+            back = f", `bmtop undo {entry.undo}` takes it back" if entry.undo else ""
+            what = f"`bmtop {entry.action} --finish` finishes it{back}"
+        else:
+            what = f"run the same {entry.action} again"
+        print(f"The {_in_words(entry)} was cut off: {what}.", file=sys.stderr)
+
+
+def _status(outcome: Outcome) -> int:
+    if len(outcome.done) == len(outcome.plan.ids):
         return DONE
     return IN_PART if outcome.done else COULD_NOT
-
-
-def select_by_subject(messages: tuple[Message, ...], wanted: Filter, responder: Responder) -> tuple[Message, ...]:
-    """Return those whose subject fits; only theirs are read that fit otherwise."""
-    if wanted.subject is None or not messages:
-        return messages
-    found = responder.subjects([m.id for m in messages])
-    return tuple(m for m in messages if m.id in found and wanted.matches_subject(found[m.id]))
 
 
 def _act(responder: Responder, plan: Plan, *, without_undo: bool) -> Outcome:
@@ -122,25 +160,31 @@ def _show_progress(done: int, total: int, step: str) -> None:
         print(f"\r\x1b[K{step} {done:,} of {total:,}" if total else f"\r\x1b[K{step}…", end="", file=sys.stderr)
 
 
-def _second_look(monitor: Monitor, plan: Plan, action: str) -> None:
+def _second_look(monitor: Monitor, responder: Responder, plan: Plan) -> None:
     """Say what came in while the action ran; it is not part of it."""
-    known = set(plan.ids)
-    later = [m for m in select(monitor.read_queue().values(), plan.filter, monitor.accounts) if m.id not in known]
-    if later and not plan.filter.ids:
-        print(f"{len(later):,} more came in meanwhile; run the same {action} again.", file=sys.stderr)
+    later = came_later(monitor.read_queue().values(), plan.filter, monitor.accounts, plan.messages)
+    count = len(responder.with_subject(later, plan.filter))
+    if count:
+        print(f"{count:,} more came in meanwhile; run the same {plan.action} again.", file=sys.stderr)
 
 
-def _agreed(plan: Plan) -> bool:
-    """Ask on the terminal; no terminal is no consent. Many messages: the count must be typed."""
+def _agreed(plan: Plan, *, everything: bool) -> bool:
+    """Ask on the terminal; for many messages, or all that there are, the count must be typed."""
     if not sys.stdin.isatty():
         return False
     print("\n".join(_lines(plan.messages)), file=sys.stderr)
     count = len(plan.messages)
-    wanted = str(count) if count > _TYPE_COUNT_FROM else "yes"
-    print(
-        f"{plan.action} {count:,} messages, {humanize.naturalsize(plan.bytes)}? Type {wanted!r} to go on: ",
-        end="", file=sys.stderr, flush=True,
-    )  # fmt: skip
+    question = f"{plan.action} {count:,} messages, {humanize.naturalsize(plan.bytes)}?"
+    if everything:
+        question = f"This is all that is in the queue. {question}"
+    return _typed(question, str(count) if everything or count > _TYPE_COUNT_FROM else "yes")
+
+
+def _typed(question: str, wanted: str) -> bool:
+    """Tell whether `wanted` was typed on the terminal; no terminal is no consent."""
+    if not sys.stdin.isatty():
+        return False
+    print(f"{question} Type {wanted!r} to go on: ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() == wanted
 
 
@@ -178,7 +222,9 @@ def _say(outcome: Outcome, *, as_json: bool) -> None:
 
 def list_undos(settings: Settings, *, as_json: bool) -> int:
     """Print the undo copies that there are."""
-    copies = Responder(settings, postfix_of(settings)).undos()
+    responder = Responder(settings, postfix_of(settings))
+    _tell_unfinished(responder)
+    copies = responder.undos()
     if as_json:
         rows = [
             {
@@ -210,7 +256,7 @@ def undo(settings: Settings, name: str | None, *, yes: bool, as_json: bool) -> i
         return NOTHING
     chosen = next((copy for copy in copies if copy.undo == name), None)
     count = chosen.messages if chosen else 0
-    if not yes and not _undo_agreed(name, count):
+    if not yes and not _typed(f"Bring back {count:,} messages of {name}, on hold?", "yes"):
         print("Nothing was done. Add --yes to act without being asked.", file=sys.stderr)
         return REFUSED
     restored = responder.undo(name, _show_progress)
@@ -225,13 +271,6 @@ def undo(settings: Settings, name: str | None, *, yes: bool, as_json: bool) -> i
     if not restored.failed:
         return DONE
     return IN_PART if restored.ids else COULD_NOT
-
-
-def _undo_agreed(name: str, count: int) -> bool:
-    if not sys.stdin.isatty():
-        return False
-    print(f"Bring back {count:,} messages of {name}, on hold? Type 'yes': ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip() == "yes"
 
 
 def logout(settings: Settings, login: Login) -> int:

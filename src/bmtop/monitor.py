@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,8 +11,10 @@ from bmtop.checked import QueueId
 from bmtop.config import Settings
 from bmtop.incident.accounts import Accounts
 from bmtop.incident.incident import Incident
-from bmtop.incident.message import Message
+from bmtop.incident.lineage import Lineage, bounces
+from bmtop.incident.message import Message, Origin
 from bmtop.incident.picture import Picture
+from bmtop.incident.selection import Filter
 from bmtop.incident.territory import Territory
 from bmtop.postfix import history, networks, queue
 from bmtop.postfix.census import Census
@@ -42,7 +44,8 @@ class Monitor:
         self._clock = clock
         self._territory = Territory()
         self._incident = self._begin(settings.window)
-        self._census = Census(postfix, lambda message: self._incident.origin(message))
+        self._lineage = Lineage(self._is_own)
+        self._census = Census(postfix, self._origin)
         self._listing = asyncio.Lock()
         self._lines: deque[str] = deque(maxlen=_TAIL)
         self._line_count = 0
@@ -74,6 +77,7 @@ class Monitor:
     @window.setter
     def window(self, seconds: float) -> None:
         self._incident = self._begin(seconds, self._incident)
+        self._lineage = Lineage(self._is_own)
         self._incident.queued(self._clock(), self.messages.values(), ())
         self._picture = None
         if self._follower is not None:
@@ -108,11 +112,25 @@ class Monitor:
                 task.cancel()
             await asyncio.gather(self._follower, *others, return_exceptions=True)
 
+    def bounces(self, wanted: Filter, chosen: Collection[Message]) -> tuple[Message, ...]:
+        """Return Postfix's own notifications about mail that `wanted` means, among it the `chosen` messages."""
+        return bounces(self.messages.values(), wanted, chosen, self.accounts, self._lineage)
+
+    def _is_own(self, address: str) -> bool:
+        return self._territory.is_own(address)
+
+    def _origin(self, message: Message) -> Origin | None:
+        found = self._incident.origin(message) or self._lineage.origin(message)
+        client = message.envelope.client if message.envelope else None
+        # Another server in front may name an id of its own that happens to be one of ours.
+        return found if found and client and (client == found.client or self._is_own(client)) else None
+
     # The log
 
     def _feed(self, block: bytes, clock: LogClock) -> None:
         for event in events(block, clock):
             self._incident.feed(event)
+            self._lineage.feed(event)
         lines = block.decode("utf-8", "surrogateescape").splitlines()
         self._line_count += len(lines)
         self._lines.extend(lines[-_TAIL:])
@@ -255,7 +273,7 @@ class Monitor:
         self._listed(*self._census.take())
 
     def read_queue(self) -> Mapping[QueueId, Message]:
-        """List the queue and its envelopes once; the log is read only for what a content filter gave back.
+        """List the queue and its envelopes once; the log is read only for what a content filter gave back, and bounces.
 
         Blocks. Raises `CommandFailed` where the queue cannot be listed.
         """
@@ -269,6 +287,9 @@ class Monitor:
 
 
 def _may_be_returned(message: Message) -> bool:
-    """Tell whether a content filter may have given this message back: it came from this very server."""
+    """Tell whether a content filter may have given this message back, or Postfix itself made it: it came from here."""
     envelope = message.envelope
-    return envelope is not None and (envelope.origin is not None or Territory().is_own(envelope.client or ""))
+    if envelope is None:
+        return False
+    made_here = envelope.client is None and not envelope.sender
+    return made_here or envelope.origin is not None or Territory().is_own(envelope.client or "")

@@ -2,9 +2,9 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from bmtop.checked import QueueId, Refused
@@ -12,39 +12,72 @@ from bmtop.incident.accounts import Accounts
 from bmtop.incident.message import Message
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+NULL_SENDER = "<>"
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"(@.*)?', re.DOTALL)
 
 
 def network(text: str) -> Network:
-    """Return the address or range that `text` names; raises `Refused` for anything else."""
+    """Return the address or range that `text` names; raises `Refused` for anything else.
+
+    An IPv4 address in IPv6 form (RFC 4291, 2.5.5.2) is the IPv4 address.
+    """
     try:
-        return ipaddress.ip_network(text)
+        found = ipaddress.ip_network(text)
     except ValueError as error:
         raise Refused(f"{text[:80]!a} is no address or range: {error}.") from None
+    if isinstance(found, ipaddress.IPv6Network) and found.subnet_of(_MAPPED):
+        return ipaddress.ip_network((int(found.network_address) & 0xFFFFFFFF, found.prefixlen - 96))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> Address | None:
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 def _within(client: str | None, networks: tuple[Network, ...]) -> bool:
-    try:
-        address = ipaddress.ip_address(client or "")
-    except ValueError:
-        return False
-    return any(address in net for net in networks)
+    address = _address(client or "")
+    return address is not None and any(address in net for net in networks)
 
 
-def _is_address(address: str, wanted: str) -> bool:
-    """Compare with an address, `@domain`, or `<>`; domains and local parts without regard to case."""
-    if wanted == "<>":
-        return address == ""
-    if wanted.startswith("@"):
-        return address.lower().endswith(wanted.lower())
-    return address.lower() == wanted.lower()
+def unquoted(address: str) -> str:
+    """Return an address as the queue file has it: without the quotes (RFC 5321, 4.1.2) that Postfix shows it with."""
+    found = _QUOTED.fullmatch(address) if address.startswith('"') else None
+    return re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL) + (found[2] or "") if found else address
+
+
+def _folded(address: str) -> bytes:
+    """Return what two addresses have in common that differ in ASCII case alone; no other letters are alike."""
+    return address.encode("utf-8", "surrogatepass").lower()
+
+
+class _Mailbox:
+    """An address, `@domain` or `<>` that addresses are compared with."""
+
+    def __init__(self, wanted: str) -> None:
+        self._domain = wanted.startswith("@")
+        self._wanted = b"" if wanted == NULL_SENDER else _folded(unquoted(wanted))
+
+    def fits(self, address: str) -> bool:
+        folded = _folded(address)
+        return folded.endswith(self._wanted) if self._domain else folded == self._wanted
 
 
 @dataclass(frozen=True)
 class Filter:
     """What is asked of a message; all that is set must hold. `since` and `before` are epoch seconds.
 
-    `sender` and `recipient` are an address, `@domain` or `<>`; `subject` is a regular expression.
-    `not_clients` spares, so a filter of it alone counts as empty.
+    `sender` and `recipient` are an address, `@domain` (that domain alone, none below it) or `<>`; ASCII
+    case makes no difference. `subject` is a regular expression of Python's, to be found anywhere in the
+    subject. `not_clients` spares, so a filter of it alone counts as empty. Raises `Refused` for a value
+    that is empty or no regular expression.
     """
 
     login: str | None = None
@@ -57,6 +90,18 @@ class Filter:
     since: float | None = None
     before: float | None = None
     ids: tuple[QueueId, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("login", "sender", "recipient", "subject", "queue"):
+            value = getattr(self, name)
+            if value is not None and value.strip() in ("", "@"):
+                hint = "; '<>' means the null sender" if name == "sender" else ""
+                raise Refused(f"The {name} to look for is empty: name one, or leave it out{hint}.")
+        if self.subject is not None:
+            try:
+                re.compile(self.subject)
+            except (re.error, RecursionError, OverflowError) as error:
+                raise Refused(f"{self.subject[:80]!a} is no regular expression: {error}.") from None
 
     @property
     def empty(self) -> bool:
@@ -78,33 +123,44 @@ class Filter:
         }
 
     @cached_property
-    def _subject(self) -> re.Pattern[str] | None:
-        return re.compile(self.subject) if self.subject is not None else None
-
-    @cached_property
     def _ids(self) -> frozenset[str]:
         return frozenset(self.ids)
 
+    @cached_property
+    def _sender(self) -> _Mailbox | None:
+        return None if self.sender is None else _Mailbox(self.sender)
+
+    @cached_property
+    def _recipient(self) -> _Mailbox | None:
+        return None if self.recipient is None else _Mailbox(self.recipient)
+
     def matches(self, message: Message, accounts: Accounts) -> bool:
-        """Tell whether `message` is meant, its subject aside (see `matches_subject`)."""
+        """Tell whether `message` is meant, its subject aside: that is in no listing and no envelope."""
         return (
             (not self.ids or message.id in self._ids)
             and (self.queue is None or message.queue == self.queue)
-            and (self.login is None or (message.login is not None and accounts.same(message.login, self.login)))
-            and (not self.clients or _within(message.client, self.clients))
-            and not (self.not_clients and _within(message.client, self.not_clients))
+            and self.matches_source(message.login, message.client, accounts)
             and (self.since is None or message.arrival >= self.since)
             and (self.before is None or message.arrival < self.before)
-            and (self.sender is None or _is_address(message.sender, self.sender))
-            and (self.recipient is None or any(_is_address(r, self.recipient) for r in message.recipients))
+            and (self._sender is None or self._sender.fits(message.sender))
+            and (self._recipient is None or any(map(self._recipient.fits, message.recipients)))
         )
 
-    def matches_subject(self, subject: str) -> bool:
-        return self._subject is None or self._subject.search(subject) is not None
+    def matches_source(self, login: str | None, client: str | None, accounts: Accounts) -> bool:
+        """Tell whether mail that came with this login from this client is meant, as far as these two go."""
+        return (
+            (self.login is None or (login is not None and accounts.same(login, self.login)))
+            and (not self.clients or _within(client, self.clients))
+            and not (self.not_clients and _within(client, self.not_clients))
+        )
+
+    def matches_sender(self, sender: str) -> bool:
+        """Tell whether mail from this envelope sender is meant, as far as that goes."""
+        return self._sender is None or self._sender.fits(sender)
 
 
 def select(messages: Iterable[Message], wanted: Filter, accounts: Accounts) -> tuple[Message, ...]:
-    """Return the messages that `wanted` means, oldest first.
+    """Return the messages that `wanted` means, its subject aside, oldest first.
 
     Raises `Refused` for an empty filter, and where the answer is in envelopes that were not read.
     """
@@ -116,3 +172,11 @@ def select(messages: Iterable[Message], wanted: Filter, accounts: Accounts) -> t
         raise Refused(f"The envelopes of {unread:,} messages could not be read; run bmtop as root.")
     found = [m for m in messages if wanted.matches(m, accounts)]
     return tuple(sorted(found, key=lambda m: (m.arrival, m.id)))
+
+
+def came_later(
+    messages: Iterable[Message], wanted: Filter, accounts: Accounts, known: Collection[Message]
+) -> tuple[Message, ...]:
+    """Return what `wanted` means by now and was not among the `known` messages: the same id may be another one."""
+    seen = {(m.id, m.arrival) for m in known}
+    return tuple(m for m in select(messages, wanted, accounts) if (m.id, m.arrival) not in seen)

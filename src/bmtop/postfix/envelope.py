@@ -6,8 +6,8 @@ for another record; what comes after the envelope is the sender's to choose, and
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from email import policy
-from email.parser import BytesHeaderParser
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 
 from bmtop.checked import QueueId
 from bmtop.incident.message import Envelope
@@ -30,6 +30,8 @@ _RECORD = re.compile(
     rb"(sender|original_recipient): )(.*)$",
     re.MULTILINE,
 )
+_SUBJECT = re.compile(rb"^subject[ \t]*:(.*(?:\n[ \t].*)*)", re.MULTILINE | re.IGNORECASE)
+_LONGEST_SUBJECT = 1000
 _MISSING = re.compile(r"open queue file (\S+): No such file or directory")
 
 
@@ -46,9 +48,10 @@ def envelopes(
 
 
 def subjects(postfix: Postfix, ids: Sequence[QueueId]) -> dict[QueueId, str]:
-    """Return the Subject header (RFC 5322, decoded as RFC 2047 has it) of each id that is still in the queue.
+    """Return the first Subject header (RFC 5322, decoded as RFC 2047 has it) of each id that is still in the queue.
 
-    It is the sender's to choose: for showing and for `--subject`, never for attribution.
+    What is longer than 1,000 bytes is cut off. It is the sender's to choose: for showing and for
+    `--subject`, never for attribution.
     """
     return {id: _subject(section) for id, section in _sections(postfix, "-ehq", _HEADERS, ids, None)}
 
@@ -105,9 +108,14 @@ def parse_envelope(id: str, section: bytes) -> Envelope:
 
 
 def _subject(headers: bytes) -> str:
-    parser = BytesHeaderParser(policy=policy.default)
-    try:
-        return str(parser.parsebytes(headers)["Subject"] or "")
-    except (ValueError, IndexError, KeyError, AttributeError, LookupError):
-        # The standard library's parser has its own trouble with hostile headers.
+    found = _SUBJECT.search(headers)
+    if found is None:
         return ""
+    # No honest one is longer (RFC 5322, 2.1.1), and decoding takes its time.
+    raw = re.sub(rb"\r?\n(?=[ \t])", b"", found[1])[:_LONGEST_SUBJECT].decode("utf-8", "replace").strip()
+    if "=?" not in raw:
+        return raw
+    try:
+        return str(make_header(decode_header(raw)))
+    except (ValueError, LookupError, HeaderParseError):
+        return raw

@@ -9,6 +9,7 @@ from typing import Any
 from bmtop.checked import QueueId, Refused
 from bmtop.incident.message import Message
 from bmtop.incident.picture import QUEUES
+from bmtop.incident.selection import unquoted
 from bmtop.postfix.instance import Postfix
 
 # The queues whose messages postsuper(1) can hold, release and delete by id.
@@ -54,7 +55,7 @@ def _files(folder: str) -> Iterator[tuple[str, str]]:
 
 
 def listing(postfix: Postfix, timeout: float = 120.0) -> tuple[Message, ...]:
-    """Return the queued messages as `postqueue -j` (postqueue(1)) lists them, without envelopes.
+    """Return the queued messages as `postqueue -j` (postqueue(1)) lists them, addresses unquoted, without envelopes.
 
     Raises `CommandFailed` where postqueue fails: no Postfix, or no right to its queue.
     """
@@ -81,7 +82,7 @@ def _message(entry: dict[str, Any]) -> Message:
         queue=str(entry["queue_name"]),
         arrival=int(entry["arrival_time"]),
         size=int(entry["message_size"]),
-        sender="" if sender == _NULL_SENDER else sender,
-        recipients=tuple(str(r["address"]) for r in recipients),
+        sender="" if sender == _NULL_SENDER else unquoted(sender),
+        recipients=tuple(unquoted(str(r["address"])) for r in recipients),
         reason=str(recipients[0].get("delay_reason", "")) if recipients else "",
     )

@@ -1,7 +1,7 @@
 """Undo copies: each purged message's queue file, as a hard link in a folder of root's beside the queues.
 
-A folder a purge, with `about.json` telling what it was. Where a link cannot be made (another file
-system), the file is copied.
+A folder a purge, with `about.json` telling what it was. Where no link can be made (another file system), the
+file is copied.
 """
 
 import errno
@@ -11,21 +11,32 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bmtop.checked import QueueId, Refused
-from bmtop.incident.message import Envelope, Message
 from bmtop.response.journal import private_folder, whoami
 from bmtop.response.plan import Plan, UndoCopy
 
 _NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
 _ABOUT = "about.json"
+# Queue ids have no dot. What is not whole yet has one first; `OLD.NEW` is the copy of OLD, restored as NEW.
+_DRAFT = ".draft"
 
 
 class NoRoom(Refused):
     """There is no room for the copies. Purging without them must be asked for."""
+
+
+class Kept(NamedTuple):
+    """The copy of message `id`; `restored` is the id that it was brought back under, where it was."""
+
+    id: QueueId
+    path: str
+    restored: QueueId | None
 
 
 class Copies:
@@ -45,105 +56,181 @@ class Copies:
     def new_name(self) -> str:
         return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(2)
 
-    def begin(self, undo: str, plan: Plan) -> Path:
-        """Make the folder for a plan's copies. Raises `NoRoom` on a full disk, `Refused` where it may not."""
+    def begin(self, undo: str, plan: Plan, sample: str) -> "Shelf":
+        """Return the shelf for a plan's copies, of which the file at `sample` is one; an earlier run's goes on.
+
+        Raises `NoRoom` on a full disk, `Refused` where it may not be made.
+        """
+        folder = self.folder / undo
         try:
             private_folder(self.folder)
-            folder = self.folder / undo
-            folder.mkdir(mode=0o700)
-            about = {
-                "made": time.time(),
-                "who": whoami(),
-                "filter": plan.filter.as_dict(),
-                "messages": [_as_list(m) for m in plan.messages],
-            }
-            self._write(folder / _ABOUT, json.dumps(about).encode("ascii"))
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if not (folder / _ABOUT).exists():
+                about = {"made": time.time(), "who": whoami(), "filter": plan.filter.as_dict()}
+                _write(folder, {**about, "linked": _can_link(sample, f"{folder}/{_DRAFT}")})
         except OSError as error:
             raise _no_copy(error) from None
-        return folder
+        return self.shelf(undo)
 
-    def _write(self, path: Path, data: bytes) -> None:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+    def shelf(self, undo: str) -> "Shelf":
+        """Return the shelf of this copy; raises `Refused` where there is none that can be read."""
+        return Shelf(str(self.path(undo)), bool(self._about(undo).get("linked")))
 
-    def about(self, undo: str) -> dict[str, Any]:
-        """Return what `begin` wrote; raises `Refused` where it cannot be read."""
+    def settle(self, undo: str, octets: int | None = None) -> None:
+        """Write down what is in a copy, so that listing it takes no look at each file; drop it where nothing is.
+
+        `octets` is their size, if it is known.
+        """
+        kept = list(self.shelf(undo).kept())
+        if not kept:
+            self.drop(undo)
+            return
+        if octets is None:
+            octets = sum(os.lstat(copy.path).st_size for copy in kept)
+        # It can be done without, and the disk may be full.
+        with suppress(OSError):
+            _write(self.path(undo), {**self._about(undo), "messages": len(kept), "bytes": octets})
+
+    def _about(self, undo: str) -> dict[str, Any]:
         try:
             found: dict[str, Any] = json.loads((self.path(undo) / _ABOUT).read_bytes())
+            return found
         except (OSError, ValueError):
             raise Refused(f"The undo copy {undo} cannot be read; its files are in {self.folder / undo}.") from None
-        return found
-
-    def messages(self, undo: str) -> tuple[Message, ...]:
-        """Return the messages that the purge was to delete."""
-        return tuple(_as_message(values) for values in self.about(undo)["messages"])
-
-    def files(self, undo: str) -> Iterator[tuple[QueueId, Path]]:
-        """Yield the queue id and file of each message in the copy."""
-        for entry in os.scandir(self.path(undo)):
-            if entry.name != _ABOUT:
-                yield QueueId(entry.name), Path(entry.path)
 
     def listed(self) -> tuple[UndoCopy, ...]:
         """Return the copies that there are, newest first."""
-        try:
-            names = sorted((name for name in os.listdir(self.folder) if _NAME.fullmatch(name)), reverse=True)
-        except OSError:
-            return ()
         found = []
-        for name in names:
+        for name in self._names():
             try:
-                about = self.about(name)
-            except Refused:
+                about = self._about(name)
+                messages, octets = about.get("messages"), about.get("bytes")
+                if messages is None or octets is None:
+                    sizes = [os.lstat(kept.path).st_size for kept in self.shelf(name).kept()]
+                    messages, octets = len(sizes), sum(sizes)
+                made = float(about["made"])
+                who, filter = str(about["who"]), dict(about["filter"])
+            except (Refused, OSError, KeyError, TypeError, ValueError):
                 continue
-            sizes = [path.stat().st_size for _, path in self.files(name)]
-            made = float(about["made"])
-            found.append(UndoCopy(name, made, made + self._keep, len(sizes), sum(sizes), about["filter"], about["who"]))
+            found.append(UndoCopy(name, made, made + self._keep, int(messages), int(octets), filter, who))
         return tuple(found)
+
+    def _names(self) -> list[str]:
+        try:
+            return sorted((name for name in os.listdir(self.folder) if _NAME.fullmatch(name)), reverse=True)
+        except OSError:
+            return []
 
     def drop(self, undo: str) -> None:
         """Delete a copy for good."""
-        shutil.rmtree(self.path(undo))
+        shutil.rmtree(self.folder / undo)
 
-    def tidy(self) -> tuple[str, ...]:
-        """Drop what is too old, and the oldest while all are too large; return what was dropped, in words."""
+    def make_room(self, octets: int, in_use: Collection[str]) -> tuple[str, ...]:
+        """Drop what is too old, and the oldest while there is no room for so many bytes; return what, in words.
+
+        What is `in_use` stays. Raises `NoRoom` where so much may not be kept at all.
+        """
+        if octets > self._most_bytes:
+            raise NoRoom(
+                f"The undo copy would take {octets:,} bytes, and undo_size allows {self._most_bytes:,}; raise that,"
+                " or purge without a copy (--without-undo)."
+            )
         said = []
-        kept = list(self.listed())
-        while kept and (kept[-1].until < time.time() or sum(copy.bytes for copy in kept) > self._most_bytes):
+        kept = [copy for copy in self.listed() if copy.undo not in in_use]
+        while kept and (kept[-1].until < time.time() or sum(c.bytes for c in kept) + octets > self._most_bytes):
             oldest = kept.pop()
             self.drop(oldest.undo)
-            said.append(f"The undo copy {oldest.undo} ({oldest.messages:,} messages) was dropped: too old, or no room.")
+            why = "it was too old" if oldest.until < time.time() else "its room was needed"
+            said.append(f"The undo copy {oldest.undo} ({oldest.messages:,} messages) was dropped: {why}.")
+        for name in self._names():
+            if name not in in_use and not (self.folder / name / _ABOUT).exists():
+                # An action was cut off before it kept anything.
+                self.drop(name)
         return tuple(said)
 
 
-def keep(path: str, folder: str, id: QueueId) -> str:
-    """Link the queue file at `path` into `folder`, or copy it; return the copy's path.
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where one purge's copies are. `linked`: each is the queue file itself, under a second name."""
 
-    Raises `FileNotFoundError` where the file is gone, `NoRoom` on a full disk, `Refused` without the right to.
-    """
-    copy = f"{folder}/{id}"
+    folder: str
+    linked: bool
+
+    def keep(self, path: str, id: QueueId) -> str:
+        """Keep the queue file at `path`, unless an earlier run has; return the copy's path.
+
+        Raises `FileNotFoundError` where the file is gone, `NoRoom` on a full disk, `Refused` without the right to.
+        """
+        copy = f"{self.folder}/{id}"
+        try:
+            if self.linked:
+                os.link(path, copy, follow_symlinks=False)
+            else:
+                shutil.copy2(path, f"{self.folder}/{_DRAFT}", follow_symlinks=False)
+                os.rename(f"{self.folder}/{_DRAFT}", copy)
+        except FileExistsError:
+            if not same_file(path, copy):
+                raise Refused(f"{copy} is another file than {path}; look at both, and move one away.") from None
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise _no_copy(error) from None
+        return copy
+
+    def has(self, id: QueueId) -> bool:
+        """Tell whether there is a copy of this message."""
+        return os.path.lexists(f"{self.folder}/{id}")
+
+    def kept(self) -> Iterator[Kept]:
+        """Yield each message's copy."""
+        for name in os.listdir(self.folder):
+            id, _, restored = name.partition(".")
+            with suppress(Refused):
+                yield Kept(QueueId(id), f"{self.folder}/{name}", QueueId(restored) if restored else None)
+
+    def sync(self) -> None:
+        """Return once the copies would survive a power cut."""
+        if not self.linked:
+            os.sync()
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def same_file(one: str, other: str) -> bool:
+    """Tell whether both names are one file."""
     try:
-        os.link(path, copy, follow_symlinks=False)
-    except FileExistsError:
-        raise Refused(f"There is a file {copy} already; look at it, and move it away.") from None
+        return os.path.samestat(os.lstat(one), os.lstat(other))
+    except OSError:
+        return False
+
+
+def _can_link(sample: str, name: str) -> bool:
+    """Tell whether a queue file can have a second name here. Raises `OSError` where that is not the question."""
+    try:
+        os.link(sample, name, follow_symlinks=False)
     except FileNotFoundError:
-        raise
+        # It has just left; whether it could have been linked is a matter of the file system alone.
+        return os.stat(os.path.dirname(name)).st_dev == os.stat(os.path.dirname(sample)).st_dev
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
-            raise _no_copy(error) from None
-        _copy(path, copy)
-    return copy
+            raise
+        return False
+    os.unlink(name)
+    return True
 
 
-def _copy(path: str, copy: str) -> None:
-    try:
-        shutil.copy2(path, copy, follow_symlinks=False)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise _no_copy(error) from None
+def _write(folder: Path, about: dict[str, Any]) -> None:
+    draft = folder / _DRAFT
+    with open(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb"
+    ) as file:
+        file.write(json.dumps(about).encode("ascii"))
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(draft, folder / _ABOUT)
 
 
 def _no_copy(error: OSError) -> Refused:
@@ -152,36 +239,3 @@ def _no_copy(error: OSError) -> Refused:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return Refused("bmtop may not write beside the queue, so there could be no undo copy; run it as root.")
     return Refused(f"The undo copy cannot be made ({(error.strerror or 'no').lower()}); nothing was deleted.")
-
-
-def same_file(one: Path, other: str) -> bool:
-    """Tell whether both names are one file."""
-    try:
-        return os.path.samestat(os.lstat(one), os.lstat(other))
-    except OSError:
-        return False
-
-
-def _as_list(m: Message) -> list[Any]:
-    return [
-        m.id,
-        m.queue,
-        m.arrival,
-        m.size,
-        m.sender,
-        m.envelope and m.envelope.login,
-        m.envelope and m.envelope.client,
-    ]
-
-
-def _as_message(values: list[Any]) -> Message:
-    id, queue, arrival, size, sender, login, client = values
-    return Message(
-        QueueId(id),
-        str(queue),
-        int(arrival),
-        int(size),
-        str(sender),
-        (),
-        envelope=Envelope(login=login, client=client, sender=str(sender)),
-    )

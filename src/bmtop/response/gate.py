@@ -4,13 +4,16 @@ journal knows of it before and after."""
 import fcntl
 import os
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bmtop.checked import Refused
-from bmtop.response.journal import Entry, Journal, private_folder
+from bmtop.checked import QueueId, Refused
+from bmtop.incident.message import Message
+from bmtop.response.journal import Entry, Journal, Phase, state_folder
+from bmtop.response.pending import Pending
 from bmtop.server import CommandFailed, Result
 
 _WAIT = 10.0
@@ -38,6 +41,7 @@ class Gate:
         self.read_only = read_only
         self._state = state
         self._journal = journal
+        self._pending = Pending(state)
 
     def refuse_read_only(self, action: str) -> None:
         """Raise `Refused` where bmtop was started read-only."""
@@ -51,35 +55,75 @@ class Gate:
         target: str,
         *,
         filter: Mapping[str, Any] | None = None,
-        ids: Sequence[str] = (),
+        messages: Sequence[Message] = (),
+        ids: Sequence[QueueId] = (),
         undo: str | None = None,
     ) -> Iterator[Step]:
         """Lock, write the journal, do the block, write the journal again.
 
+        `messages` are what it is about, to be known also after it was cut off; `ids`, where only those are known.
         Raises `Refused` for read-only, where another action is running, or the journal cannot be written.
         """
         self.refuse_read_only(name)
         with self._locked():
-            begun = self._journal.begin(name, target, filter=dict(filter or {}), ids=list(ids), undo=undo)
+            number = uuid.uuid4().hex[:12]
+            self._forget()
+            if messages:
+                self._pending.write(number, messages)
+            told = {"filter": dict(filter or {}), "ids": [m.id for m in messages] or list(ids), "undo": undo}
+            begun = self._journal.begin(number, name, target, **told)
             step = Step()
             try:
                 yield step
             except BaseException as error:
                 self._failed(begun, step, error)
                 raise
-            self._journal.end(begun, "done" if step.ok else "failed", step.sentence, undo=undo, **step.details)
+            self._end(begun, "done" if step.ok else "failed", step.sentence, step)
+
+    @contextmanager
+    def resume(self, begun: Entry, how: str, state: Phase | None = None) -> Iterator[Step]:
+        """Lock, do the block, and write the end of an action that was cut off: `how`, and the block's sentence.
+
+        It stays unfinished where the block fails. Raises `Refused` as `action` does, and where it is not
+        unfinished any more.
+        """
+        self.refuse_read_only(begun.action)
+        with self._locked():
+            if begun.number not in {entry.number for entry in self._journal.unfinished()}:
+                raise Refused("That action has been finished or taken back meanwhile; see the journal.")
+            step = Step()
+            yield step
+            self._end(begun, state or ("done" if step.ok else "failed"), f"{how} {step.sentence}".strip(), step)
+
+    def _end(self, begun: Entry, state: Phase, sentence: str, step: Step) -> None:
+        self._journal.end(begun, state, sentence, undo=begun.undo, **step.details)
+        self._forget()
 
     def _failed(self, begun: Entry, step: Step, error: BaseException) -> None:
         known = isinstance(error, Refused | CommandFailed)
-        sentence = str(error) if known else f"It was cut off ({type(error).__name__})."
+        sentence = str(error) if known else f"It was stopped ({type(error).__name__}). {step.sentence}".strip()
         # The error itself is what must be told, if the journal cannot be written either.
         with suppress(Refused):
-            self._journal.end(begun, "failed", sentence, undo=begun.undo, **step.details)
+            self._end(begun, "failed", sentence, step)
+
+    def _forget(self) -> None:
+        self._pending.forget_all_but({entry.number for entry in self._journal.unfinished()})
+
+    def messages(self, begun: Entry) -> tuple[Message, ...]:
+        """Return what an unfinished action is about. Raises `Refused` where that is not known."""
+        return self._pending.read(begun.number)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        private_folder(self._state)
-        descriptor = os.open(self._state / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        state_folder(self._state)
+        path = self._state / "lock"
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Refused(
+                f"{path} cannot be opened ({(error.strerror or 'no').lower()}); run bmtop as root, or name another"
+                " folder with --state."
+            ) from None
         try:
             until = time.monotonic() + _WAIT
             while not _lock(descriptor):
@@ -90,14 +134,14 @@ class Gate:
         finally:
             os.close(descriptor)
 
-    def busy(self) -> bool:
-        """Tell whether an action is running on this server, here or in another console."""
+    def unfinished(self) -> tuple[Entry, ...]:
+        """Return the actions that began and never ended, and are not running now, here or in another console."""
         try:
             descriptor = os.open(self._state / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
-            return False
+            return ()
         try:
-            return not _lock(descriptor)
+            return self._journal.unfinished() if _lock(descriptor) else ()
         finally:
             os.close(descriptor)
 

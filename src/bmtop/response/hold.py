@@ -1,12 +1,14 @@
 """Hold and release: instant, and each takes the other back."""
 
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 from bmtop.checked import QueueId
+from bmtop.incident.message import Message
 from bmtop.postfix.instance import Postfix
-from bmtop.response.gate import Gate
-from bmtop.response.messages import in_queue, locate, postsuper, unchanged
+from bmtop.response.gate import Step
+from bmtop.response.messages import DELIVERED, acted_on, deliveries, in_queue, locate, postsuper, unchanged
 from bmtop.response.plan import Outcome, Plan, Progress
+from bmtop.response.verify import CHANGED, GONE
 
 _WORDS = {
     "hold": ("-h", "was on hold already", "put on hold"),
@@ -14,34 +16,47 @@ _WORDS = {
 }
 
 
-def hold_or_release(postfix: Postfix, gate: Gate, plan: Plan, target: str, progress: Progress) -> Outcome:
-    """Put the plan's messages on hold, or release them; what became another message is left out.
+def hold_or_release(postfix: Postfix, plan: Plan, progress: Progress, action: AbstractContextManager[Step]) -> Outcome:
+    """Put the plan's messages on hold, or release them, within `action`; what became another message is left out.
 
     Raises `Refused` or `CommandFailed`.
     """
     option, already, done_word = _WORDS[plan.action]
     queue = postfix.queue_directory
-    with gate.action(plan.action, target, filter=plan.filter.as_dict(), ids=plan.ids) as step:
+    with action as step:
         progress(0, len(plan.messages), "checking")
         where = locate(queue, plan.ids)
         still, left_out = unchanged(plan.messages, where)
         for message in still:
             if in_queue(queue, where[message.id], "hold") == (plan.action == "hold"):
                 left_out[message.id] = already
-        wanted = [message.id for message in still if message.id not in left_out]
+        wanted = tuple(message for message in still if message.id not in left_out)
         command: tuple[str, ...] = ()
+        notes: tuple[str, ...] = ()
         if wanted:
             progress(0, len(wanted), "postsuper")
-            command = step.ran(postsuper(postfix, option, wanted)).command
-        done = _done(queue, plan, wanted)
-        left_out.update(dict.fromkeys(set(wanted) - set(done), "had left the queue"))
-        step.sentence = f"{len(done):,} of {len(plan.messages):,} messages {done_word}."
-        return Outcome(plan, done, left_out, command=command)
+            result = step.ran(postsuper(postfix, option, [m.id for m in wanted]))
+            command, acted = result.command, acted_on(result)
+            left_out.update({m.id: GONE for m in wanted if m.id not in acted})
+            if plan.action == "hold":
+                active = [m.id for m in wanted if in_queue(queue, where[m.id], "active")]
+                notes = _look_again(postfix, [m for m in wanted if m.id in acted], active, left_out)
+        done = tuple(m.id for m in wanted if m.id not in left_out)
+        step.sentence = " ".join((f"{len(done):,} of {len(plan.messages):,} messages {done_word}.", *notes))
+        return Outcome(plan, done, left_out, command=command, notes=notes)
 
 
-def _done(queue: Path, plan: Plan, wanted: list[QueueId]) -> tuple[QueueId, ...]:
-    now = locate(queue, wanted)
-    held = {id for id, path in now.items() if in_queue(queue, path, "hold")}
-    if plan.action == "hold":
-        return tuple(id for id in wanted if id in held)
-    return tuple(id for id in wanted if id not in held)
+def _look_again(
+    postfix: Postfix, held: list[Message], active: list[QueueId], left_out: dict[QueueId, str]
+) -> tuple[str, ...]:
+    """See whether what is on hold now is what was to be held; return what there is to say of it."""
+    where = locate(postfix.queue_directory, [m.id for m in held])
+    _, changed = unchanged(held, where)
+    left_out.update(changed)
+    found = deliveries(where, [id for id in active if id not in left_out])
+    left_out.update(dict.fromkeys(found.delivered, DELIVERED))
+    # An id that became another message in the very moment, and what has no recipient left: both go on their way.
+    others = [*found.delivered, *(id for id, reason in changed.items() if reason == CHANGED)]
+    if others:
+        postsuper(postfix, "-H", others)
+    return found.said

@@ -9,7 +9,6 @@ import os
 import pwd
 import stat
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,21 +52,28 @@ def whoami() -> str:
         return str(os.getuid())
 
 
-def private_folder(folder: Path) -> Path:
-    """Make `folder` for this user alone, mode 0700; raises `Refused` where another could have set it up."""
+def private_folder(folder: Path) -> None:
+    """Make `folder` for this user alone, mode 0700.
+
+    Raises `OSError` where that cannot be, `Refused` where another could have set it up.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise Refused(f"{folder} is a link, or another user's; look at it, and move it away.")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        os.chmod(folder, 0o700)
+
+
+def state_folder(folder: Path) -> None:
+    """Make the folder of journal and lock; raises `Refused` where that cannot be."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = os.lstat(folder)
+        private_folder(folder)
     except OSError as error:
         raise Refused(
             f"The state folder {folder} cannot be made ({(error.strerror or 'no').lower()});"
             " run bmtop as root, or name another with --state."
         ) from None
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise Refused(f"The state folder {folder} is a link, or another user's; name another with --state.")
-    if stat.S_IMODE(found.st_mode) & 0o077:
-        os.chmod(folder, 0o700)
-    return folder
 
 
 class Journal:
@@ -80,20 +86,20 @@ class Journal:
         self._read_to = 0
         self._identity: tuple[int, int] | None = None
 
-    def begin(self, action: str, target: str, **details: Any) -> Entry:
+    def begin(self, number: str, action: str, target: str, **details: Any) -> Entry:
         """Write that an action begins; returns its entry. Raises `Refused` where that cannot be written."""
-        return self._append(Entry(uuid.uuid4().hex[:12], time.time(), whoami(), action, target, "begun", "", **details))
+        return self._append(Entry(number, time.time(), whoami(), action, target, "begun", "", **details))
 
     def end(self, begun: Entry, state: Phase, sentence: str, **details: Any) -> Entry:
-        """Write how the action ended."""
+        """Write how the action ended, and who ended it."""
         return self._append(
-            Entry(begun.number, time.time(), begun.who, begun.action, begun.target, state, sentence, **details)
+            Entry(begun.number, time.time(), whoami(), begun.action, begun.target, state, sentence, **details)
         )
 
     def _append(self, entry: Entry) -> Entry:
-        private_folder(self._state)
+        state_folder(self._state)
         line = json.dumps({name: getattr(entry, name) for name in Entry.__slots__}) + "\n"
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             descriptor = os.open(self._path, flags, 0o600)
             try:
@@ -114,10 +120,15 @@ class Journal:
         return tuple(self._entries[-last:])
 
     def unfinished(self) -> tuple[Entry, ...]:
-        """Return the actions that began and never ended."""
+        """Return the actions that began and never ended; one on an account has ended once the same was done again."""
         self._catch_up()
         ended = {entry.number for entry in self._entries if entry.state != "begun"}
-        return tuple(entry for entry in self._entries if entry.number not in ended)
+        again = {(e.action, e.target): e.time for e in self._entries if e.state == "done" and not e.ids}
+        return tuple(
+            entry
+            for entry in self._entries
+            if entry.number not in ended and (entry.ids or again.get((entry.action, entry.target), 0) < entry.time)
+        )
 
     def _catch_up(self) -> None:
         try:
@@ -142,8 +153,10 @@ class Journal:
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:
-    """Write all of `data`, or none: half a line would hide the next one."""
+    """Write all of `data`, or none, on a line of its own: half a line would hide the next one."""
     before = os.fstat(descriptor).st_size
+    if before and os.pread(descriptor, 1, before - 1) != b"\n":
+        data = b"\n" + data
     try:
         written = os.write(descriptor, data)
         while written < len(data):

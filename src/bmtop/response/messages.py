@@ -1,27 +1,72 @@
 """What hold, release and purge share: where a plan's messages are now, and which are still the ones shown."""
 
-from collections.abc import Collection, Iterable
+import fcntl
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from bmtop.checked import QueueId, Refused
 from bmtop.incident.message import Message
 from bmtop.postfix.instance import Postfix
 from bmtop.postfix.queue import files
+from bmtop.postfix.queuefile import has_recipients
 from bmtop.response.verify import CHANGED, GONE, file_is_still
 from bmtop.server import Result
 
+# The queues from which a message may leave at any moment.
+MOVING = ("incoming", "active")
+DELIVERED = "was delivered before it could be held"
+
 _NO_RIGHT = "bmtop may not look into the queue, so it cannot check again what it would act on; run it as root."
+_SAID = re.compile(r"^postsuper: ([0-9A-Za-z]+): (?:removed|placed on hold|released from hold)$", re.MULTILINE)
 
 
 def locate(queue_directory: Path, ids: Collection[QueueId]) -> dict[QueueId, str]:
-    """Return the path of each id that is in a queue. Raises `Refused` without the right to look."""
+    """Return the path of each id that is in a queue.
+
+    Raises `Refused` without the right to look, and where one id has two files: what postsuper(1) would
+    do with it cannot be told.
+    """
     asked = {str(id): id for id in ids}
+    found: dict[QueueId, str] = {}
+    # A message that goes from one queue to another may be in neither while they are read; then it is in the next look.
+    for _ in range(2):
+        _look(queue_directory, asked, found)
+        if not asked:
+            break
+    return found
+
+
+def _look(queue_directory: Path, asked: dict[str, QueueId], found: dict[QueueId, str]) -> None:
+    """Move every id that is in a queue from `asked` to `found`."""
+    seen: dict[QueueId, str] = {}
     try:
-        return {asked[name]: path for name, path in files(queue_directory) if name in asked}
+        for name, path in files(queue_directory):
+            id = asked.get(name)
+            if id is not None:
+                if id in seen and _are_two(seen[id], path):
+                    raise Refused(
+                        f"Two files in the queue are named {id} ({seen[id]} and {path}), so nothing was done;"
+                        " run `postsuper -s`, and try again."
+                    )
+                seen[id] = path
     except PermissionError:
         raise Refused(_NO_RIGHT) from None
     except OSError as error:
         raise Refused(f"The queue {queue_directory} cannot be read ({(error.strerror or 'no').lower()}).") from None
+    found.update(seen)
+    for id in seen:
+        del asked[id]
+
+
+def _are_two(one: str, other: str) -> bool:
+    """Tell whether these are two files; one that was moved meanwhile is found twice, but is at one place only."""
+    try:
+        return not os.path.samestat(os.lstat(one), os.lstat(other))
+    except FileNotFoundError:
+        return False
 
 
 def in_queue(queue_directory: Path, path: str, *names: str) -> bool:
@@ -55,3 +100,46 @@ def postsuper(postfix: Postfix, option: str, ids: Iterable[QueueId]) -> Result:
     lines = "".join(f"{id}\n" for id in ids)
     result = postfix.run("postsuper", option, "-", give=lines.encode("ascii"), timeout=60 + lines.count("\n") / 50)
     return result.check("See the journal for what was done; run bmtop as root.")
+
+
+def acted_on(result: Result) -> frozenset[str]:
+    """Return the ids that postsuper(1) itself said it deleted, held or released."""
+    return frozenset(_SAID.findall(result.err))
+
+
+class Deliveries(NamedTuple):
+    """What delivery agents did with messages before these were taken from them, or are still doing."""
+
+    delivered: list[QueueId]
+    under_way: list[QueueId]
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What the user must know of it, in words."""
+        count = len(self.under_way)
+        verb = "was" if count == 1 else "were"
+        return (f"{count:,} of them {verb} being delivered just then, and may still arrive.",) if count else ()
+
+
+def deliveries(where: Mapping[QueueId, str], ids: Iterable[QueueId]) -> Deliveries:
+    """Look at messages that were active and are on hold now. Raises `Refused` where their files cannot be read."""
+    found = Deliveries([], [])
+    for id in ids:
+        try:
+            descriptor = os.open(where[id], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except (KeyError, FileNotFoundError):
+            continue
+        except PermissionError:
+            raise Refused(_NO_RIGHT) from None
+        try:
+            # A delivery agent keeps the file locked while it works on it (postfix/src/global/deliver_request.c).
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not has_recipients(descriptor):
+                found.delivered.append(id)
+        except BlockingIOError:
+            found.under_way.append(id)
+        except ValueError:
+            continue
+        finally:
+            os.close(descriptor)
+    return found

@@ -38,7 +38,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a plan. `undo` names the copy that can be given back; `later` came in meanwhile.
+    """What became of a plan. `undo` names the copy that can be given back; `notes` are sentences for the user.
 
     `command` is the argument list that was run; the ids went in on standard input.
     """
@@ -48,7 +48,6 @@ class Outcome:
     left_out: Mapping[QueueId, str] = field(default_factory=dict)
     undo: str | None = None
     command: tuple[str, ...] = ()
-    later: tuple[Message, ...] = ()
     notes: tuple[str, ...] = ()
     dry_run: bool = False
 
@@ -64,6 +63,7 @@ class Outcome:
             "bytes": self.plan.bytes,
             "undo": self.undo,
             "command": list(self.command),
+            "notes": list(self.notes),
         }
 
 
@@ -78,7 +78,12 @@ class Restored:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `bmtop undo --json` prints."""
-        return {"undo": self.undo, "restored": list(self.ids), "failed": dict(self.failed)}
+        return {
+            "undo": self.undo,
+            "restored": list(self.ids),
+            "renamed": dict(self.renamed),
+            "failed": dict(self.failed),
+        }
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,22 @@
 """Purge: check every id again, keep an undo copy, delete, and say what became of each.
 
-The undo copy is a hard link, made first and checked after: it pins the inode, so that what was
-checked is what is deleted. The queue manager leaves a file with two links alone.
+The undo copy is a hard link, made first and checked after: it pins the inode, so that what was checked is
+what is deleted. The queue manager leaves a file with two links alone.
 """
 
 import os
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
 
-from bmtop.checked import QueueId
+from bmtop.checked import QueueId, Refused
 from bmtop.incident.message import Message
 from bmtop.postfix.instance import Postfix
-from bmtop.response.copies import Copies, keep, same_file
-from bmtop.response.gate import Gate, Step
-from bmtop.response.messages import in_queue, locate, postsuper, unchanged
+from bmtop.response.copies import Copies, Shelf
+from bmtop.response.gate import Step
+from bmtop.response.messages import DELIVERED, MOVING, acted_on, deliveries, locate, postsuper, unchanged
 from bmtop.response.plan import Outcome, Plan, Progress
 from bmtop.response.verify import CHANGED, GONE, file_is_still
+from bmtop.server import CommandFailed, Result
 
 # A message may move on between two looks at the queue; then it is looked for again.
 _ROUNDS = 4
@@ -22,111 +24,184 @@ _REPORT_EVERY = 500
 
 
 def purge(
-    postfix: Postfix, gate: Gate, copies: Copies, plan: Plan, target: str, progress: Progress, *, without_undo: bool
+    postfix: Postfix,
+    copies: Copies,
+    plan: Plan,
+    progress: Progress,
+    action: AbstractContextManager[Step],
+    *,
+    undo: str | None,
+    in_use: Iterable[str] = (),
 ) -> Outcome:
-    """Delete exactly the plan's messages, after a copy of each that `undo` gives back.
+    """Delete exactly the plan's messages within `action`, after a copy of each under the name `undo`, if any.
 
-    `progress` may raise to cancel, as long as nothing is deleted. Raises `Refused` (`NoRoom` among
-    them) or `CommandFailed`.
+    `progress` may raise to cancel, as long as nothing is deleted. Undo copies `in_use` are not dropped to make
+    room. Raises `Refused` (`NoRoom` among them) or `CommandFailed`.
     """
-    undo = None if without_undo else copies.new_name()
-    run = _Purge(postfix, copies, plan, undo, progress)
-    with gate.action("purge", target, filter=plan.filter.as_dict(), ids=plan.ids, undo=undo) as step:
-        notes = copies.tidy()
-        command = run.delete(step)
-        done = tuple(id for id in plan.ids if id in run.kept and id not in run.left_out)
-        left = len(plan.messages) - len(done)
-        step.sentence = f"Deleted {len(done):,} of {len(plan.messages):,} messages" + (
-            f"; {left:,} left out." if left else "."
-        )
-        if undo is not None and not done:
-            copies.drop(undo)
-            undo = None
-        return Outcome(plan, done, run.left_out, undo=undo, command=command, notes=notes)
+    with action as step:
+        notes = () if undo is None else copies.make_room(plan.bytes, {undo, *in_use})
+        run = _Purge(postfix, copies, plan, undo, progress)
+        try:
+            run.keep_all(step)
+            command = run.delete(step)
+        finally:
+            run.settle()
+            step.sentence = run.sentence
+        step.ok = not run.failure
+        notes = tuple(filter(None, (*run.notes, *notes, run.failure)))
+        step.sentence = " ".join((run.sentence, *notes))
+        return Outcome(plan, run.done, run.left_out, undo=undo if run.done else None, command=command, notes=notes)
 
 
 class _Purge:
-    """One purge under way: which messages are kept for undo, and why others are left out."""
+    """One purge under way: which messages are kept for undo, which are deleted, and why others are left out."""
 
     def __init__(self, postfix: Postfix, copies: Copies, plan: Plan, undo: str | None, progress: Progress) -> None:
         self.left_out: dict[QueueId, str] = {}
-        self.kept: dict[QueueId, str] = {}
+        self.notes: tuple[str, ...] = ()
+        self.failure = ""
+        self._kept: dict[QueueId, str] = {}
+        self._deleted: set[QueueId] = set()
+        self._held: set[QueueId] = set()
         self._postfix = postfix
         self._queue = postfix.queue_directory
         self._copies = copies
         self._plan = plan
         self._undo = undo
+        self._shelf: Shelf | None = None
         self._progress = progress
 
-    def delete(self, step: Step) -> tuple[str, ...]:
-        """Keep, then delete; returns the command that deleted, or nothing where there was nothing to delete."""
-        self._keep_all(step)
-        if not self.kept:
-            return ()
-        self._progress(0, 0, "deleting")
-        result = step.ran(postsuper(self._postfix, "-d", self.kept))
-        # What postsuper left behind must not stay pinned by its second link.
-        for id, path in locate(self._queue, self.kept).items():
-            copy = self.kept[id]
-            if not copy or same_file(Path(path), copy):
-                self.left_out[id] = "was not deleted by postsuper"
-                if copy:
-                    os.unlink(copy)
-        return result.command
+    @property
+    def done(self) -> tuple[QueueId, ...]:
+        """What was deleted, by now or by an earlier run that was cut off."""
+        return tuple(id for id in self._plan.ids if id in self._deleted)
 
-    def _keep_all(self, step: Step) -> None:
-        folder = None if self._undo is None else self._copies.begin(self._undo, self._plan)
+    @property
+    def sentence(self) -> str:
+        done, meant = len(self._deleted), len(self._plan.messages)
+        return f"Deleted {done:,} of {meant:,} messages" + (f"; {meant - done:,} left out." if done < meant else ".")
+
+    def keep_all(self, step: Step) -> None:
+        """Keep a copy of every message that is still the one shown; where that cannot be, raise, and keep none."""
         try:
+            where = locate(self._queue, self._plan.ids)
+            if self._undo is not None and where:
+                self._shelf = self._copies.begin(self._undo, self._plan, next(iter(where.values())))
             waiting = list(self._plan.messages)
             for _ in range(_ROUNDS):
-                waiting = self._round(waiting, folder, step)
+                waiting = self._round(waiting, where, step)
                 if not waiting:
                     break
+                where = locate(self._queue, [m.id for m in waiting])
             self.left_out.update({message.id: "moves between the queues" for message in waiting})
-        except BaseException:
-            # Nothing was deleted: let go of every message.
-            if self._undo is not None:
-                self._copies.drop(self._undo)
+            self._see_to_deliveries(step)
+            if self._shelf is not None:
+                self._shelf.sync()
+        except (Refused, CommandFailed) as error:
+            if self._held:
+                error.args = (f"{error} {len(self._held):,} messages that were about to leave are on hold now.",)
             raise
 
-    def _round(self, messages: list[Message], folder: Path | None, step: Step) -> list[Message]:
+    def _round(self, messages: list[Message], where: dict[QueueId, str], step: Step) -> list[Message]:
         """Keep what can be kept; return the messages that moved meanwhile."""
-        where = self._hold_moving(messages, folder, step)
+        pinned = self._shelf is not None and self._shelf.linked
+        on_the_move = MOVING if pinned else (*MOVING, "deferred")
+        where = self._hold(self._in(on_the_move, messages, where), where, step)
         moved: list[Message] = []
         for number, message in enumerate(messages):
             if number % _REPORT_EVERY == 0:
-                self._progress(number, len(messages), "keeping a copy")
-            path = where.get(message.id)
-            if path is None:
-                self.left_out[message.id] = GONE
-                continue
+                self._progress(number, len(messages), "keeping a copy" if self._shelf else "checking")
             try:
-                copy = "" if folder is None else keep(path, str(folder), message.id)
-                if file_is_still(message, copy or path):
-                    self.kept[message.id] = copy
-                    continue
+                self._keep(message, where.get(message.id))
             except FileNotFoundError:
                 moved.append(message)
-                continue
-            self.left_out[message.id] = CHANGED
-            if copy:
-                os.unlink(copy)
         return moved
 
-    def _hold_moving(self, messages: list[Message], folder: Path | None, step: Step) -> dict[QueueId, str]:
-        """Hold what is being delivered, so that it does not leave while it is dealt with; return where all are."""
-        ids = [message.id for message in messages]
-        where = locate(self._queue, ids)
-        pinned = folder is not None and os.stat(folder).st_dev == os.stat(self._queue).st_dev
-        moving = [
-            message
-            for message in messages
-            if (path := where.get(message.id))
-            and not in_queue(self._queue, path, "hold")
-            and (not pinned or in_queue(self._queue, path, "incoming", "active"))
-        ]
-        still, _ = unchanged(moving, where)
+    def _keep(self, message: Message, path: str | None) -> None:
+        """Keep one message's file, and look what it is. Raises `FileNotFoundError` where it has moved."""
+        id, shelf = message.id, self._shelf
+        if path is None:
+            if shelf is not None and shelf.has(id):
+                self._deleted.add(id)
+            else:
+                self.left_out[id] = GONE
+            return
+        copy = "" if shelf is None else shelf.keep(path, id)
+        pinned = shelf is not None and shelf.linked
+        try:
+            still = (pinned or file_is_still(message, path)) and (not copy or file_is_still(message, copy))
+        except FileNotFoundError:
+            if copy:
+                os.unlink(copy)
+            raise
+        if still:
+            self._kept[id] = copy
+            return
+        self.left_out[id] = CHANGED
+        if copy:
+            os.unlink(copy)
+        if id in self._held:
+            # It became another message in the moment before it was held: that one goes on its way.
+            self._held.discard(id)
+            postsuper(self._postfix, "-H", [id])
+
+    def _in(self, queues: Iterable[str], messages: Iterable[Message], where: Mapping[QueueId, str]) -> list[Message]:
+        folders = tuple(f"{self._queue}/{name}/" for name in queues)
+        return [m for m in messages if where.get(m.id, "").startswith(folders)]
+
+    def _hold(self, messages: list[Message], where: dict[QueueId, str], step: Step) -> dict[QueueId, str]:
+        """Hold what could leave while it is dealt with; return where all are."""
+        still, _ = unchanged(messages, where)
         if not still:
             return where
-        step.ran(postsuper(self._postfix, "-h", [message.id for message in still]))
-        return locate(self._queue, ids)
+        held = acted_on(step.ran(postsuper(self._postfix, "-h", [message.id for message in still])))
+        self._held.update(message.id for message in still if message.id in held)
+        return where | locate(self._queue, [message.id for message in still])
+
+    def _see_to_deliveries(self, step: Step) -> None:
+        """Hold what slipped into delivery while it was kept, and see which messages were delivered nevertheless."""
+        where = locate(self._queue, self._kept)
+        where = self._hold(self._in(MOVING, self._plan.messages, where), where, step)
+        found = deliveries(where, self._held)
+        self.left_out.update(dict.fromkeys(found.delivered, DELIVERED))
+        self.notes = found.said
+
+    def delete(self, step: Step) -> tuple[str, ...]:
+        """Delete what is kept; returns the command that did it, or nothing where there was nothing to delete."""
+        if not self._kept:
+            return ()
+        self._progress(0, 0, "deleting")
+        result: Result | None = None
+        try:
+            result = step.ran(postsuper(self._postfix, "-d", self._kept))
+        except CommandFailed as error:
+            self.failure = str(error)
+            if error.result is not None:
+                step.ran(error.result)
+        finally:
+            self._count(result)
+        if self.failure and not self._deleted:
+            raise CommandFailed(self.failure)
+        return tuple(step.details.get("command", ()))
+
+    def _count(self, result: Result | None) -> None:
+        """Find out what was deleted: what postsuper says it did, if it came to its end; else all that is gone."""
+        said = None if result is None else acted_on(result)
+        where = locate(self._queue, self._kept)
+        for id in self._kept:
+            if id in where:
+                self.left_out[id] = "was not deleted by postsuper"
+            elif said is not None and id not in said:
+                self.left_out[id] = GONE
+            elif id not in self.left_out:
+                self._deleted.add(id)
+
+    def settle(self) -> None:
+        """Let go of every copy of a message that was not deleted: its second link would keep it from leaving."""
+        if self._shelf is None or self._undo is None:
+            return
+        for id, copy in self._kept.items():
+            if id not in self._deleted:
+                with suppress(FileNotFoundError):
+                    os.unlink(copy)
+        self._copies.settle(self._undo, sum(m.size for m in self._plan.messages if m.id in self._deleted))

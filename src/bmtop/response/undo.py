@@ -1,90 +1,153 @@
 """Undo: what a purge deleted comes back, on hold, byte for byte."""
 
 import os
+import re
 import shutil
+import time
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from bmtop.checked import QueueId, Refused
 from bmtop.postfix.instance import Postfix
-from bmtop.postfix.queue import files
-from bmtop.response.copies import Copies, same_file
-from bmtop.response.gate import Gate
+from bmtop.postfix.queuefile import read_head
+from bmtop.response.copies import Copies, Kept, Shelf, same_file
+from bmtop.response.gate import Step
 from bmtop.response.messages import locate, postsuper
 from bmtop.response.plan import Progress, Restored
 
 _REPORT_EVERY = 500
+_PATIENCE = 60.0
 
 
-def undo(postfix: Postfix, gate: Gate, copies: Copies, name: str, progress: Progress) -> Restored:
-    """Put every message of the undo copy `name` back into the hold queue.
+def undo(
+    postfix: Postfix, copies: Copies, name: str, progress: Progress, action: AbstractContextManager[Step]
+) -> Restored:
+    """Put every message of the undo copy `name` back into the hold queue, within `action`.
 
-    The same file under the same id where the copy is a link; else Postfix gives it the id that fits its
-    new inode (postsuper(1), -s). What cannot be put back stays in the copy. Raises `Refused` or `CommandFailed`.
+    The same file under the same id where the copy is a link; else under the id that fits its new inode, as
+    postsuper(1) would name it. What cannot be put back stays in the copy. Raises `Refused` or `CommandFailed`.
     """
-    gate.refuse_read_only("undo")
-    waiting = dict(copies.files(name))
-    queue = postfix.queue_directory
-    with gate.action("undo", name, ids=tuple(waiting), undo=name) as step:
-        where = locate(queue, waiting)
-        restored: list[QueueId] = []
-        copied: dict[QueueId, int] = {}
-        failed: dict[QueueId, str] = {}
-        present: list[QueueId] = []
-        for number, (id, copy) in enumerate(waiting.items()):
+    with action as step:
+        _wait_for_postsuper(progress)
+        run = _Undo(postfix, copies.shelf(name))
+        run.restore(progress, step)
+        if run.failed:
+            copies.settle(name)
+        else:
+            copies.drop(name)
+        restored = tuple(run.restored.values())
+        step.ok = not run.failed
+        step.sentence = f"{len(restored):,} of {len(restored) + len(run.failed):,} messages are back, on hold."
+        renamed = {old: new for old, new in run.restored.items() if old != new}
+        return Restored(name, restored, renamed, run.failed)
+
+
+def _wait_for_postsuper(progress: Progress) -> None:
+    """Wait until no postsuper(1) runs: that of a purge that was cut off goes on deleting without it."""
+    until = time.monotonic() + _PATIENCE
+    while _runs("postsuper"):
+        progress(0, 0, "waiting for postsuper")
+        if time.monotonic() > until:
+            raise Refused("postsuper is still running on this server, so nothing was brought back; try again after it.")
+        time.sleep(0.05)
+
+
+def _runs(program: str) -> bool:
+    """Tell whether a program of this name runs on this machine (proc(5), comm)."""
+    for comm in Path("/proc").glob("[0-9]*/comm"):
+        with suppress(OSError):
+            if comm.read_text(encoding="ascii", errors="replace").rstrip("\n") == program:
+                return True
+    return False
+
+
+class _Undo:
+    """One undo under way: the id that each message is back under, and why others are not."""
+
+    def __init__(self, postfix: Postfix, shelf: Shelf) -> None:
+        self.restored: dict[QueueId, QueueId] = {}
+        self.failed: dict[QueueId, str] = {}
+        self._postfix = postfix
+        self._shelf = shelf
+        self._hold = postfix.queue_directory / "hold"
+        self._where: dict[QueueId, str] = {}
+        self._done: list[str] = []
+        self._never_deleted: list[QueueId] = []
+
+    def restore(self, progress: Progress, step: Step) -> None:
+        """Bring back what can be; only then let go of the copies."""
+        waiting = list(self._shelf.kept())
+        ids = {id for kept in waiting for id in (kept.id, kept.restored) if id is not None}
+        self._where = locate(self._postfix.queue_directory, ids)
+        for number, kept in enumerate(waiting):
             if number % _REPORT_EVERY == 0:
                 progress(number, len(waiting), "restoring")
             try:
-                if id in where:
-                    _let_go(copy, where[id])
-                    present.append(id)
-                elif (inode := _put_back(copy, queue / "hold" / id)) is not None:
-                    copied[id] = inode
-                restored.append(id)
+                self.restored[kept.id] = self._bring_back(kept)
             except (OSError, Refused) as error:
-                failed[id] = str(error) if isinstance(error, Refused) else (error.strerror or "no").lower()
-        renamed = _fit_names(postfix, copied) if copied else {}
-        if present:
-            step.ran(postsuper(postfix, "-h", present))
-        if not failed:
-            copies.drop(name)
-        step.ok = not failed
-        step.sentence = f"{len(restored):,} of {len(waiting):,} messages are back, on hold."
-        ids = tuple(renamed.get(id, id) for id in restored)
-        return Restored(name, ids, renamed, failed)
+                self.failed[kept.id] = str(error) if isinstance(error, Refused) else (error.strerror or "no").lower()
+        if not self._shelf.linked:
+            os.sync()
+        for copy in self._done:
+            os.unlink(copy)
+        if self._never_deleted:
+            step.ran(postsuper(self._postfix, "-h", self._never_deleted))
+        if self._is_hashed():
+            step.ran(self._postfix.run("postsuper", "-s", "hold", timeout=120)).check(
+                "The messages are in the hold queue; run `postsuper -s`."
+            )
 
-
-def _let_go(copy: Path, path: str) -> None:
-    """Drop the second link of a message that was never deleted, so that Postfix takes it up again."""
-    if not same_file(copy, path):
-        raise Refused("its id is another message's now; the copy is kept")
-    os.unlink(copy)
-
-
-def _put_back(copy: Path, place: Path) -> int | None:
-    """Move the copy into the hold queue; return the new inode where it had to be copied, else None."""
-    if os.stat(copy).st_dev == os.stat(place.parent).st_dev and _is_own_inode(copy):
+    def _bring_back(self, kept: Kept) -> QueueId:
+        """Bring one message back, if it is not in the queue already; return its id."""
+        id, copy, before = kept
+        if before is not None and before in self._where:
+            self._done.append(copy)
+            return before
+        there = self._where.get(id)
+        if there is not None and (
+            same_file(copy, there) if self._shelf.linked else read_head(copy) == read_head(there)
+        ):
+            self._never_deleted.append(id)
+            self._done.append(copy)
+            return id
+        if not self._shelf.linked:
+            return self._copy_back(id, copy)
+        if there is not None:
+            raise Refused("its id is another message's now, so its copy was kept")
         # A link, not a rename: it never replaces a file that is there.
-        os.link(copy, place, follow_symlinks=False)
-        os.unlink(copy)
-        return None
-    # Postfix takes up a file only once it is whole and executable, so it is named last.
-    owner = os.stat(place.parent)
-    draft = place.with_name(f"{place.name}.bmtop")
-    shutil.copyfile(copy, draft)
-    os.chown(draft, owner.st_uid, owner.st_gid)
-    os.chmod(draft, 0o700)
-    os.link(draft, place, follow_symlinks=False)
-    os.unlink(draft)
-    os.unlink(copy)
-    return os.stat(place).st_ino
+        os.link(copy, self._hold / id, follow_symlinks=False)
+        self._done.append(copy)
+        return id
+
+    def _copy_back(self, id: QueueId, copy: str) -> QueueId:
+        """Make a new queue file of a copy; return the id that fits its inode."""
+        owner = os.stat(self._hold)
+        draft = f"{self._hold}/bmtop.draft"
+        with suppress(FileNotFoundError):
+            os.unlink(draft)
+        shutil.copyfile(copy, draft)
+        os.chown(draft, owner.st_uid, owner.st_gid)
+        # Postfix takes up a file only once it is executable.
+        os.chmod(draft, 0o700)
+        new = fitting(id, os.stat(draft).st_ino)
+        # Under this name, the copy says that it was restored, should this be cut off.
+        marked = f"{self._shelf.folder}/{id}.{new}"
+        os.rename(copy, marked)
+        os.link(draft, self._hold / new, follow_symlinks=False)
+        os.unlink(draft)
+        self._done.append(marked)
+        return new
+
+    def _is_hashed(self) -> bool:
+        """Tell whether the hold queue has subfolders (postconf(5), hash_queue_names): postsuper knows in which one."""
+        names = self._postfix.settings("hash_queue_names").get("hash_queue_names", "")
+        return "hold" in re.split(r"[,\s]+", names)
 
 
-def _is_own_inode(copy: Path) -> bool:
-    """Tell whether the queue id fits the file's inode, as that of a link to the queue file does."""
-    name, inode = copy.name, os.stat(copy).st_ino
-    if "z" in name:
-        return name.rpartition("z")[2] == _base51(inode)
-    return name[5:] == f"{inode:X}"
+def fitting(id: QueueId, inode: int) -> QueueId:
+    """Return a queue id for a file with this inode number, else as `id` has it (postfix/src/global/mail_queue.h)."""
+    microseconds, z, _ = id.rpartition("z")
+    return QueueId(f"{microseconds}z{_base51(inode)}" if z else f"{id[:5]}{inode:X}")
 
 
 def _base51(number: int) -> str:
@@ -95,12 +158,3 @@ def _base51(number: int) -> str:
         number, digit = divmod(number, len(digits))
         text = digits[digit] + text
     return text or "0"
-
-
-def _fit_names(postfix: Postfix, copied: dict[QueueId, int]) -> dict[QueueId, QueueId]:
-    """Let postsuper rename copies after their new inodes; return the new id of each."""
-    postfix.run("postsuper", "-s", "hold", timeout=120).check("The messages are in the hold queue; run `postsuper -s`.")
-    by_inode = {
-        os.lstat(path).st_ino: QueueId(name) for name, path in files(postfix.queue_directory) if "/hold/" in path
-    }
-    return {old: by_inode[inode] for old, inode in copied.items() if inode in by_inode}
