@@ -20,7 +20,7 @@ from bmtop.postfix import history, networks, queue
 from bmtop.postfix.census import Census
 from bmtop.postfix.follow import LogFollower
 from bmtop.postfix.instance import Postfix
-from bmtop.postfix.logline import events
+from bmtop.postfix.logline import decoded, events
 from bmtop.postfix.logtime import LogClock
 from bmtop.server import CommandFailed
 

@@ -23,7 +23,7 @@ def _first_time(file: BinaryIO, clock: LogClock, end: int) -> float | None:
         line = file.readline(BLOCK)
         if not line:
             return None
-        found = clock.epoch(line)
+        found = clock.of_line(line)
         if found is not None:
             return found
     return None

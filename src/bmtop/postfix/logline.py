@@ -1,11 +1,14 @@
-r"""Postfix log lines, as events. Each field is taken only from the daemon that writes it, at its place:
-half of the text in these lines is chosen by whoever sends mail.
+r"""Postfix log lines, as events. Each field is taken only from the daemon that writes it, at its place: half of the
+text in these lines is chosen by whoever sends mail.
 
-The forms are those of postfix/src (smtpd, qmgr, log_adhoc.c, bounce, postsuper).
+The forms are those of postfix/src (smtpd, qmgr, log_adhoc.c, bounce, postsuper). A line begins with a time stamp,
+the host and a tag, `NAME/DAEMON[PID]:`, whatever name `syslog_name` gives (postconf(5)). One expression finds
+the lines that matter in a large block, and takes them apart; all else is passed over without a step of Python.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 
 from bmtop.incident.events import (
     Accepted,
@@ -19,116 +22,123 @@ from bmtop.incident.events import (
 )
 from bmtop.postfix.logtime import LogClock
 
-_LINE = re.compile(
-    rb"^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S{8,25}) \S+ [\w.-]+(?:/[\w.-]+)*/"
-    rb"(?P<daemon>smtpd|qmgr|smtp|lmtp|error|retry|local|virtual|discard|pipe|bounce|postsuper)\[\d+\]: (?P<text>.*)$",
-    re.MULTILINE,
+_ID = r"([0-9A-Za-z]{6,36})"
+_PID = r"(?:\[\d+\]|): "
+# The name of a client holds no brackets; its address is what the first ones hold.
+_CLIENT = r"([^\s\[\]]*)\[([^\s\[\]]*)\](?::\d+|)"
+# From Postfix 3.5 on, an address with unusual characters is in quotes as RFC 5321 has it, so that what looks
+# like more fields is known to be inside of it. Before, it ends at the first `>` that the next field follows.
+_QUOTED = r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"[^">\n]*'
+_ADDRESS = rf'([^">\n]*|{_QUOTED}|[^"\n].{{0,320}}?)'
+_EARLIER_ADDRESS = rf'([^">\n]*|{_QUOTED})'
+
+# Every line is looked for at the line's end before it: a character to search for is fast, `^` is not.
+_START = r"\n(?:(\d[^ \n]{18})[.\d]*([^ \n]*)|([A-Z].{14})) [^ \n]+(?<![:\]]) [^\s\[\]]+/"
+_DELIVERY = (
+    rf"(smtp|lmtp|error|retry|local|virtual|discard|pipe|qmgr){_PID}{_ID}: to=<{_ADDRESS}>, "
+    rf"(?:orig_to=<{_EARLIER_ADDRESS}>, |)relay=([^ \n]+), (?:conn_use=\d+, |)delay=[\d.]+, delays=[\d./]+, "
+    r"dsn=([\d.]+), status=([a-z]+) \((.*)"
 )
-_ID = rb"([0-9A-Za-z]{6,36}): "
-# The name may hold anything but brackets; the address is last before the text goes on.
-_CLIENT = rb"([^\s\[\]]*)\[([^\s\[\]]*)\](?::\d+)?"
+# Before these words smtpd writes nothing that a client chose, so they are where Postfix put them.
+_SMTPD = (
+    rf"smtpd{_PID}(?:{_ID}: client=(.*)|(warning: [^\s\[\]]*\[[^\s\[\]]*\](?::\d+|): SASL .*"
+    r"|\w+: reject: RCPT from .*: Relay access denied; .*|message repeated .*))"
+)
+# The sender may hold all of this as well; the last one is Postfix's own.
+_QMGR = (
+    rf"qmgr{_PID}{_ID}: (?:from=<(.*)>, (?:size=(\d+), nrcpt=(\d+) \(queue active\)|status=([a-z-]*expired), )"
+    r"|removed)"
+)
+_BOUNCE = rf"bounce{_PID}{_ID}: sender non-delivery notification: {_ID}"
+_POSTSUPER = rf"postsuper{_PID}{_ID}: removed"
+_LINE = re.compile(rf"{_START}(?:{_DELIVERY}|{_SMTPD}|{_QMGR}|{_BOUNCE}|{_POSTSUPER})", re.ASCII)
 
 _ACCEPTED = re.compile(
-    _ID + rb"client=" + _CLIENT + rb"(?:, sasl_method=([\w-]+))?(?:, sasl_username=(.*?))?(?:, sasl_sender=(.*))?"
-    rb"(?:, orig_queue_id=([0-9A-Za-z]+))?(?:, orig_client=\S*)?$"
+    # The client chooses its sasl_sender (RFC 4954, 5), so nothing behind that is believed.
+    rf"{_CLIENT}(?:, sasl_method=([^\s,]+), sasl_username=(.*?)(?:, sasl_sender=.*)?|)"
+    r"(?:, orig_queue_id=([0-9A-Za-z]+)|)(?:, orig_client=\S*|)",
+    re.ASCII,
 )
 _LOGIN_FAILED = re.compile(
-    rb"warning: " + _CLIENT + rb": SASL [\w-]+ authentication failed(?:: (?:.*?))??(?:, sasl_username=(.*))?$"
+    rf"warning: {_CLIENT}: SASL [\w-]+ authentication failed(?::.*?)??(?:, sasl_username=(.*)|)", re.ASCII
 )
-_REJECTED = re.compile(
-    rb"(?:NOQUEUE|[0-9A-Za-z]{6,36}): reject: RCPT from " + _CLIENT + rb": \d{3} [\d.]+ <.*?>: ([^;<>]*);"
+_RELAY_DENIED = re.compile(
+    rf"\w+: reject: RCPT from {_CLIENT}: [45]\d\d [45]\.7\.1 <.*>: Relay access denied; .*", re.ASCII
 )
-_ACTIVATED = re.compile(_ID + rb"from=<(.*)>, size=(\d+), nrcpt=(\d+) \(")
-_EXPIRED = re.compile(_ID + rb"from=<(.*)>, status=expired")
-_DELIVERY = re.compile(
-    _ID + rb"to=<(.*?)>, (?:orig_to=<(.*?)>, )?relay=(\S+), (?:conn_use=\d+, )?delay=[\d.]+, delays=[\d./]+, "
-    rb"dsn=(\d\.\d+\.\d+), status=(sent|deferred|bounced|expired|undeliverable|deliverable) \((.*)"
-)
-_NOTIFIED = re.compile(_ID + rb"sender non-delivery notification: ([0-9A-Za-z]{6,36})$")
-_REMOVED = re.compile(_ID + rb"removed$")
+# rsyslog's RepeatedMsgReduction, on by default on Ubuntu: a client that fails again with the same name.
+_REPEATED = re.compile(r"message repeated (\d{1,4}) times: \[ ?(.*)\]", re.ASCII)
+_NO_NAME = "(unavailable)"
 
 
-def text(value: bytes) -> str:
-    """Return log bytes as a string; what is no UTF-8 is kept as surrogates."""
-    return value.decode("utf-8", "surrogateescape")
+def decoded(block: bytes) -> str:
+    """Return log bytes as text with plain line ends; what is no UTF-8 is kept as surrogates."""
+    if b"\0" in block:
+        # Where a log was cut under a writer that goes on at its old offset, a hole is before the next line.
+        block = re.sub(rb"^\0+", b"", block, flags=re.MULTILINE)
+    if b"\r" in block:
+        block = block.replace(b"\r\n", b"\n")
+    return block.decode("utf-8", "surrogateescape")
 
 
-def _smtpd(time: float, daemon: str, rest: bytes) -> Event | None:
-    if found := _ACCEPTED.match(rest):
-        id, name, client, method, login, sasl_sender, origin = found.groups()
-        return Accepted(
-            time,
-            text(id),
-            text(name),
-            text(client),
-            None if login is None else text(login),
-            None if method is None else text(method),
-            # Text after sasl_sender is the client's to choose.
-            text(origin) if origin and login is None and sasl_sender is None else None,
-        )
-    if found := _LOGIN_FAILED.match(rest):
-        name, client, login = found.groups()
-        return LoginFailed(time, text(name), text(client), None if login is None else text(login))
-    if found := _REJECTED.match(rest):
-        name, client, reason = found.groups()
-        return Rejected(time, text(name), text(client), reason.endswith(b"Relay access denied"))
-    return None
-
-
-def _qmgr(time: float, daemon: str, rest: bytes) -> Event | None:
-    if found := _ACTIVATED.match(rest):
-        return Activated(time, text(found[1]), text(found[2]), int(found[3]), int(found[4]))
-    if found := _EXPIRED.match(rest):
-        return Delivery(time, text(found[1]), "", None, "qmgr", "expired", "", "", "")
-    return _removed(time, daemon, rest)
-
-
-def _delivery(time: float, daemon: str, rest: bytes) -> Event | None:
-    found = _DELIVERY.match(rest)
-    if not found:
-        return None
-    id, recipient, original, relay, dsn, status, answer = found.groups()
-    return Delivery(
-        time,
-        text(id),
-        text(recipient),
-        None if original is None else text(original),
-        daemon,
-        text(status),
-        text(dsn),
-        text(relay),
-        text(answer.removesuffix(b")")),
-    )
-
-
-def _bounce(time: float, daemon: str, rest: bytes) -> Event | None:
-    found = _NOTIFIED.match(rest)
-    return Notified(time, text(found[1]), text(found[2])) if found else None
-
-
-def _removed(time: float, daemon: str, rest: bytes) -> Event | None:
-    found = _REMOVED.match(rest)
-    return Removed(time, text(found[1])) if found else None
-
-
-_AGENTS = (b"smtp", b"lmtp", b"error", b"retry", b"local", b"virtual", b"discard", b"pipe")
-_PARSERS: dict[bytes, Callable[[float, str, bytes], Event | None]] = {
-    b"smtpd": _smtpd,
-    b"qmgr": _qmgr,
-    b"bounce": _bounce,
-    b"postsuper": _removed,
-    **dict.fromkeys(_AGENTS, _delivery),
-}
-_DAEMONS = {name: name.decode("ascii") for name in _PARSERS}
-
-
-def events(block: bytes, clock: LogClock) -> Iterator[Event]:
-    """Yield the events of whole log lines; a line that is none, or has no time stamp, is passed over."""
-    for found in _LINE.finditer(block):
-        daemon = found["daemon"]
-        event_time = clock.epoch(found[0])
-        if event_time is None:
+def events(lines: str, clock: LogClock) -> Iterator[Event]:
+    """Yield the events of whole lines; a line that is none, or has no time stamp, is passed over."""
+    times = clock.known()
+    # A named tuple's own constructor takes longer than finding its line.
+    make = tuple.__new__
+    for (
+        day, zone, stamp,
+        agent, delivered, recipient, original, relay, dsn, status, answer,
+        accepted, client, other,
+        id, sender, size, recipients, expired,
+        bounced, notification,
+        deleted,
+    ) in _LINE.findall("\n" + lines):  # fmt: skip
+        stamp = stamp or day + zone
+        time = times[stamp] if stamp in times else clock.epoch(stamp)
+        if time is None:
             continue
-        event = _PARSERS[daemon](event_time, _DAEMONS[daemon], found["text"])
-        if event is not None:
-            yield event
+        if delivered:
+            answer = answer.removesuffix(")")
+            yield make(
+                Delivery, (time, delivered, recipient, original or None, agent, status, dsn, relay, answer)
+            )  # fmt: skip
+        elif recipients:
+            yield make(Activated, (time, id, sender, int(size), int(recipients)))
+        elif accepted:
+            source = _source(client)
+            if source is not None:
+                yield make(Accepted, (time, accepted, *source))
+        elif expired:
+            yield Delivery(time, id, "", None, "qmgr", "expired", "", "", "")
+        elif id or deleted:
+            yield make(Removed, (time, id or deleted))
+        elif other:
+            yield from _other(time, other)
+        elif bounced:
+            yield Notified(time, bounced, notification)
+
+
+@lru_cache(maxsize=4096)
+def _source(client: str) -> tuple[str, str, str | None, str | None, str | None] | None:
+    """Return name, address, login, method and earlier queue id from what follows `client=`."""
+    found = _ACCEPTED.fullmatch(client)
+    if found is None:
+        return None
+    name, address, method, login, origin = found.groups()
+    return name, address, login, method, origin if login is None else None
+
+
+def _other(time: float, text: str) -> Iterator[Event]:
+    """Yield what smtpd refused: a login, or to relay."""
+    repeated = _REPEATED.fullmatch(text)
+    times, text = (int(repeated[1]), repeated[2]) if repeated else (1, text)
+    event: Event
+    if found := _LOGIN_FAILED.fullmatch(text):
+        name, client, login = found.groups()
+        event = LoginFailed(time, name, client, None if login == _NO_NAME else login)
+    elif found := _RELAY_DENIED.fullmatch(text):
+        event = Rejected(time, found[1], found[2], relay=True)
+    else:
+        return
+    for _ in range(times):
+        yield event

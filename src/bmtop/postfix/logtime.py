@@ -1,72 +1,92 @@
-"""Time stamps of log lines: RFC 3164 (`Nov  4 08:00:01`, no year) and RFC 3339."""
+"""Time stamps of log lines: RFC 3164 (`Nov  4 08:00:01`, no year, no zone) and RFC 3339, to whole seconds."""
 
+import re
 import time
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"), 1
-    )
-}
-# A log written a little ahead of this clock is not a log of last year.
-_AHEAD = 86400.0
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_SHORT = re.compile(rf"({'|'.join(_MONTHS)}) ([ \d]\d) (\d\d):([0-5]\d):([0-5]\d|60)", re.ASCII)
+_LONG = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d):([0-5]\d):([0-5]\d|60)(?:\.\d{1,9})?(?:(Z)|([+-])(\d\d):?(\d\d))?", re.ASCII
+)
+_LONGEST = 40
+# What wrote the log may be a little ahead of this clock: that is no log of last year.
+_AHEAD = 600.0
+# A stamp with a year is taken at its word, but not from a clock that was quite wrong.
+_FAR_AHEAD = 86400.0
+# Time zones change at full quarters of an hour, so what was worked out in one holds until its end.
+_QUARTER = 900
 
 
 class LogClock:
-    """Reads time stamps, in local time where they name no zone; each hour is computed once."""
+    """Reads time stamps; what names no zone is in local time.
 
-    def __init__(self, now: float | None = None) -> None:
+    A stamp without a year is the latest such moment that is not in the future. In the hour that comes twice
+    when summer time ends, that is the second one as soon as it has begun. A stamp more than a day ahead is none.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._hours: dict[bytes, float] = {}
-        self._hours_made = 0.0
+        self._quarter = 0
+        self._seconds: dict[str, float | None] = {}
 
-    def epoch(self, line: bytes) -> float | None:
-        """Return the seconds since the epoch at the start of `line`, or None where it has no time stamp.
+    def known(self) -> dict[str, float | None]:
+        """Return what `epoch` said of each stamp, as far as it still holds."""
+        quarter = int(self._now() // _QUARTER)
+        if quarter != self._quarter or len(self._seconds) > 100_000:
+            self._quarter = quarter
+            self._seconds.clear()
+        return self._seconds
 
-        A stamp without a year is the latest such moment that is not in the future.
-        """
-        try:
-            if line[3:4] == b" ":
-                return self._hour(line[:9]) + int(line[10:12]) * 60 + int(line[13:15])
-            if line[4:5] == b"-" and line[10:11] == b"T":
-                return self._rfc3339(line)
-        except (ValueError, KeyError, OverflowError):
+    def epoch(self, stamp: str) -> float | None:
+        """Return the second since the epoch that `stamp` says, or None where it is no time stamp."""
+        known = self.known()
+        if stamp not in known:
+            try:
+                known[stamp] = self._short(stamp) if stamp[:1].isalpha() else self._long(stamp)
+            except (ValueError, OverflowError, OSError):
+                known[stamp] = None
+        return known[stamp]
+
+    def of_line(self, line: bytes) -> float | None:
+        """Return the same for the stamp at the start of a log line."""
+        start = line[:_LONGEST].decode("ascii", "replace")
+        found = _SHORT.match(start) or _LONG.match(start)
+        return self.epoch(found[0]) if found and start[found.end() :][:1] == " " else None
+
+    def _short(self, stamp: str) -> float | None:
+        found = _SHORT.fullmatch(stamp)
+        if found is None:
             return None
+        now = self._now()
+        month, day, hour, minute, second = _MONTHS.index(found[1]) + 1, *(int(part) for part in found.groups()[1:])
+        leap_second = second // 60
+        year = time.localtime(now + _AHEAD).tm_year
+        # A 29th of February may be up to eight years back.
+        for candidate in range(year, year - 9, -1):
+            try:
+                moment = datetime(candidate, month, day, hour, minute, second - leap_second)
+            except ValueError:
+                continue
+            first, second_time = moment.timestamp(), moment.replace(fold=1).timestamp()
+            if first < second_time <= now // _QUARTER * _QUARTER + _QUARTER:
+                return second_time + leap_second
+            if first <= now + _AHEAD:
+                return first + leap_second
         return None
 
-    def _rfc3339(self, line: bytes) -> float:
-        stamp = line[: line.index(b" ") if b" " in line[:40] else 40]
-        minutes, seconds = int(stamp[14:16]), stamp[17:]
-        zone = next((i for i, c in enumerate(seconds) if c in b"Zz+-"), len(seconds))
-        key = stamp[:13] + seconds[zone:]
-        base = self._hours.get(key)
-        if base is None:
-            offset = seconds[zone:].decode("ascii").upper().replace("Z", "+00:00")
-            base = self._hours[key] = datetime.fromisoformat(f"{stamp[:13].decode('ascii')}:00:00{offset}").timestamp()
-        return base + minutes * 60 + float(seconds[:zone])
-
-    def _hour(self, key: bytes) -> float:
-        """Return the epoch second of an hour such as `Nov  4 08`."""
-        now = time.time() if self._now is None else self._now
-        # The year that is meant changes as time goes on.
-        if now - self._hours_made > 3600:
-            self._hours.clear()
-            self._hours_made = now
-        base = self._hours.get(key)
-        if base is None:
-            base = self._hours[key] = _latest(_MONTHS[key[:3]], int(key[4:6]), int(key[7:9]), now + _AHEAD)
-        return base
-
-
-def _latest(month: int, day: int, hour: int, before: float) -> float:
-    year = time.localtime(before).tm_year
-    # A 29th of February may be up to eight years back.
-    for candidate in range(year, year - 9, -1):
-        try:
-            moment = datetime(candidate, month, day, hour).timestamp()
-        except ValueError:
-            continue
-        if moment <= before:
-            return moment
-    raise ValueError("no such day")
+    def _long(self, stamp: str) -> float | None:
+        found = _LONG.fullmatch(stamp)
+        if found is None:
+            return None
+        hour, minutes, seconds, utc, sign, zone_hours, zone_minutes = found.groups()
+        # Python's datetime has no leap seconds.
+        moment = datetime.fromisoformat(f"{hour}:00")
+        if utc:
+            moment = moment.replace(tzinfo=timezone.utc)
+        elif sign:
+            offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
+            moment = moment.replace(tzinfo=timezone(offset if sign == "+" else -offset))
+        epoch = moment.timestamp() + int(minutes) * 60 + int(seconds)
+        return epoch if 0 <= epoch <= self._now() + _FAR_AHEAD else None
