@@ -128,10 +128,11 @@ class Monitor:
     # The log
 
     def _feed(self, block: bytes, clock: LogClock) -> None:
-        for event in events(block, clock):
+        text = decoded(block)
+        for event in events(text, clock):
             self._incident.feed(event)
             self._lineage.feed(event)
-        lines = block.decode("utf-8", "surrogateescape").splitlines()
+        lines = text.removesuffix("\n").split("\n")
         self._line_count += len(lines)
         self._lines.extend(lines[-_TAIL:])
 
