@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
-from bmtop.incident.accounts import Accounts
+from bmtop.incident.accounts import Accounts, lower
+from bmtop.incident.blocked import Blocks, blocker
 from bmtop.incident.breakins import BreakIns
+from bmtop.incident.detail import Detail, detail
 from bmtop.incident.events import (
     Accepted,
     Activated,
@@ -19,23 +21,44 @@ from bmtop.incident.message import Message, Origin
 from bmtop.incident.picture import Picture
 from bmtop.incident.reasons import Thresholds
 from bmtop.incident.relays import Relays
+from bmtop.incident.selection import Network
 from bmtop.incident.senders import Senders
-from bmtop.incident.territory import Territory
+from bmtop.incident.territory import Seen, Territory
+
+# Domains and clients that a table must be asked for, at most so many at a time.
+_QUESTIONS = 5_000
 
 
 class _Mail:
     """What is known of a message between its client= line and its removal."""
 
-    __slots__ = ("account", "active", "deferred", "origin", "recipients", "reinjected", "relayed")
+    __slots__ = (
+        "account",
+        "active",
+        "blocked",
+        "counted",
+        "deferred",
+        "filtered",
+        "origin",
+        "recipients",
+        "reinjected",
+        "sender",
+    )
 
     def __init__(self, origin: Origin, account: str | None, reinjected: bool) -> None:
         self.origin = origin
         self.account = account
         self.reinjected = reinjected
+        # A content filter gave it back under another id, which is the one that counts from then on.
+        self.filtered = False
         self.active = False
+        self.sender = ""
         self.recipients = 1
+        # Recipients that were counted, at all, as deferred, and as refused by who blocks us: each once, though
+        # it is tried again and again.
+        self.counted = 0
         self.deferred = 0
-        self.relayed = False
+        self.blocked = 0
 
 
 class Incident:
@@ -53,13 +76,17 @@ class Incident:
     ) -> None:
         self.window = window
         self.accounts = accounts or Accounts()
+        limits = limits or Thresholds()
         self._territory = territory or Territory()
-        self._senders = Senders(self.accounts, self._territory, limits or Thresholds(), window)
-        self._relays = Relays(self._territory, window)
-        self._breakins = BreakIns(window)
+        self._senders = Senders(self.accounts, self._territory, limits, window)
+        self._relays = Relays(self._territory, limits, window)
+        self._breakins = BreakIns(limits, window)
+        self._blocks = Blocks(window)
         self.gauge = gauge or Gauge(threshold)
         self._mail: dict[str, _Mail] = {}
         self._notifications: dict[str, str] = {}
+        self._queue: dict[str, Message] = {}
+        self._domains: set[str] = set()
         self._log_time: float | None = None
         self._listed: float | None = None
 
@@ -77,9 +104,8 @@ class Incident:
                 self._mail.pop(event.id, None)
                 self._notifications.pop(event.id, None)
             case LoginFailed():
-                self._breakins.failed(event.time, event.client, event.name, event.login)
-                if event.login is not None:
-                    self._senders.failed(event.time, event.login, event.client)
+                account = None if event.login is None else self.accounts.account(event.login)
+                self._breakins.failed(event.time, event.client, event.name, event.login, account)
             case Rejected():
                 if event.relay:
                     self._relays.refused(event.time, event.client, event.name)
@@ -87,15 +113,22 @@ class Incident:
                 self._notifications[event.notification] = event.id
 
     def _accepted(self, event: Accepted) -> None:
-        before = self._mail.get(event.origin) if event.origin else None
+        # Another server in front of us may name an id of its own that happens to be one of ours.
+        here = event.origin is not None and self._territory.is_own(event.client)
+        before = self._mail.get(event.origin or "") if here else None
         if before is not None:
             # Back from a content filter: the same mail, not one more.
+            before.filtered = True
             self._mail[event.id] = _Mail(before.origin, before.account, reinjected=True)
             return
         account = None
         if event.login is not None:
-            account = self._senders.accepted(event.time, event.login, event.client)
-            self._breakins.accepted(event.time, event.client, event.login)
+            account = self.accounts.account(event.login)
+            if self._senders.accepted(event.time, account, event.login, event.client):
+                shared = self._territory.is_own(event.client)
+                tried = self._breakins.accepted(event.time, event.client, event.login, account, shared=shared)
+                if tried is not None:
+                    self._senders.broke_in(account, tried)
         origin = Origin(event.id, event.login, event.client, event.name)
         self._mail[event.id] = _Mail(origin, account, reinjected=False)
 
@@ -104,29 +137,64 @@ class Incident:
         if mail is None or mail.active:
             return
         mail.active = True
+        mail.sender = event.sender
         mail.recipients = event.recipients
         if mail.account is not None and not mail.reinjected:
             self._senders.activated(event.time, mail.account, event.sender, event.recipients)
+            self._question(event.sender)
 
     def _delivery(self, event: Delivery) -> None:
         mail = self._mail.get(event.id)
-        if mail is None:
+        if event.status in ("deferred", "bounced"):
+            self._refused(event, mail)
+        if mail is None or mail.filtered:
             return
-        if event.status == "deferred":
-            # Each recipient is deferred again at every try; it counts once.
-            if mail.deferred >= mail.recipients:
-                return
-            mail.deferred += 1
+        again = event.status == "deferred" and mail.deferred >= mail.recipients
+        mail.deferred += event.status == "deferred"
         if mail.account is not None:
-            unknown = event.status == "bounced" and event.dsn == "5.1.1"
-            self._senders.delivered(event.time, mail.account, event.status, unknown)
-            return
-        client = mail.origin.client
+            if mail.counted < mail.recipients:
+                self._senders.sent_to(event.time, mail.account, event.recipient)
+                mail.counted += 1
+            if not again:
+                self._senders.delivered(event.time, mail.account, event.status, event.dsn, event.recipient)
+        elif not self._territory.is_own(mail.origin.client):
+            self._without_login(event, mail, again)
+
+    def _without_login(self, event: Delivery, mail: _Mail, again: bool) -> None:
         # Mail to our own people that they forward elsewhere came in for us.
         target = event.recipient if event.original is None else event.original
-        if not self._territory.is_own(client) and self._territory.is_outward(target, event.daemon):
-            self._relays.relayed(event.time, client, mail.origin.name, first=not mail.relayed)
-            mail.relayed = True
+        domain = self._territory.outward(target, event.daemon)
+        if domain is None:
+            return
+        self._question(target)
+        client = mail.origin.client
+        if mail.counted < mail.recipients:
+            self._relays.relayed(
+                event.time, client, mail.origin.name, domain, None if mail.counted else mail.sender
+            )  # fmt: skip
+            mail.counted += 1
+        if not again:
+            self._relays.delivered(event.time, client, event.status, event.dsn, event.recipient)
+
+    def _refused(self, event: Delivery, mail: _Mail | None) -> None:
+        by = blocker(event, self._territory.is_own)
+        # Each recipient once, also where it is tried again; of mail from before the log, only the last word counts.
+        if by is None or (mail is None and event.status == "deferred"):
+            return
+        if mail is not None:
+            if mail.blocked >= mail.recipients:
+                return
+            mail.blocked += 1
+        self._blocks.refused(event, by)
+
+    def _question(self, address: str) -> None:
+        """Note a domain that a table must be asked for."""
+        if self._territory.must_ask and len(self._domains) < _QUESTIONS:
+            self._domains.add(lower(address.rpartition("@")[2]))
+
+    def seen(self) -> Seen:
+        """Return the clients and domains that a table which cannot be listed must be asked for."""
+        return Seen(frozenset(self._relays.clients()), frozenset(self._domains))
 
     def origin(self, message: Message) -> Origin | None:
         """Return who sent `message` before a content filter gave it back, where the log told; else None."""
@@ -145,15 +213,25 @@ class Incident:
 
     def queued(self, now: float, added: Iterable[Message], gone: Iterable[Message]) -> None:
         """Take what a listing of the queue brought and what it no longer has."""
-        added, gone = list(added), list(gone)
-        for messages, change in ((added, 1), (gone, -1)):
-            self._senders.queued(messages, change)
-            self._relays.queued(messages, change)
+        # An id that is in both stands for another message now.
+        for message in gone:
+            if self._queue.pop(message.id, None) is not None:
+                self._senders.queued(message, -1)
+                self._relays.queued(message, -1)
+        for message in added:
+            self._queue[message.id] = message
+            self._senders.queued(message, 1)
+            self._relays.queued(message, 1)
         self._listed = now
 
     def territory(self, territory: Territory) -> None:
         """Take a changed configuration."""
         self._territory = self._senders.territory = self._relays.territory = territory
+        self._relays.recount(self._queue.values())
+
+    def known_relays(self, networks: tuple[Network, ...]) -> None:
+        """Take the relays that were marked as honest ones."""
+        self._relays.known = networks
 
     def picture(self, now: float, *, complete: bool, problems: tuple[str, ...] = ()) -> Picture:
         """Return what is known at `now`."""
@@ -169,4 +247,19 @@ class Incident:
             log_time=self._log_time,
             listed=self._listed,
             problems=problems,
+            attacked=self._breakins.attacked(now),
+            blocked=self._blocks.read(now),
         )
+
+    def login_detail(self, login: str) -> Detail:
+        """Return the details of the account that `login` belongs to, as of the last picture."""
+        name = self.accounts.account(login)
+        activity, queued = self._senders.of(name)
+        known = queued if self._listed is not None else None
+        return detail(name, activity, known, attacked=self._breakins.at(name))
+
+    def client_detail(self, client: str) -> Detail:
+        """Return the details of a client as a relay, and of its failed logins, as of the last picture."""
+        activity, queued = self._relays.of(client)
+        known = queued if self._listed is not None else None
+        return detail(client, activity, known, failed=self._breakins.by(client))

@@ -40,7 +40,8 @@ class Sender:
     """A SASL sender: one account, with every form of its login that was seen.
 
     `queued` counts messages by the envelope's login, whatever their sender says; None where the
-    queue cannot be read. `suspicion` orders the rows; `reasons` say it in words, with figures.
+    queue cannot be read. `suspicion` orders the rows; `reasons` say it in words, with figures. Words alone
+    accuse nobody: a rate is told of an honest newsletter, too; `suspected` is the judgement.
     """
 
     login: str
@@ -60,13 +61,15 @@ class Sender:
     last_seen: float
     reasons: tuple[str, ...]
     suspicion: int
+    suspected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Relay:
     """A client without a login whose mail, or tries, went elsewhere.
 
-    `network` is the entry of mynetworks that lets a trusted one in.
+    `network` is the entry of mynetworks that lets a trusted one in; where that has gone since, it is the one
+    that did, and `untrusted` is True. A `known` relay was marked as an honest one: it is never `suspected`.
     """
 
     client: str
@@ -78,11 +81,22 @@ class Relay:
     queued: int | None
     refused: int
     last_seen: float
+    first_seen: float = 0.0
+    known: bool = False
+    untrusted: bool = False
+    envelope_senders: int = 0
+    reasons: tuple[str, ...] = ()
+    suspicion: int = 0
+    suspected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FailedLogin:
-    """A client that failed to log in: the names it tried, and the logins with which it got in later."""
+    """A client that failed to log in: the names it tried, and the logins with which it got in later.
+
+    `unnamed` counts failures whose name Postfix did not log. `got_in` has the moment for each of `succeeded`.
+    `broke_in` tells a guessed password from a mistyped one.
+    """
 
     client: str
     name: str
@@ -90,6 +104,43 @@ class FailedLogin:
     failures: int
     succeeded: tuple[str, ...]
     last_seen: float
+    unnamed: int = 0
+    first_seen: float = 0.0
+    got_in: tuple[tuple[str, float], ...] = ()
+    broke_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attacked:
+    """An account that several clients failed to log in to: a distributed attack, in one row.
+
+    `clients` has the failures of each; `got_in` those of them that got in, with the moment.
+    """
+
+    login: str
+    clients: tuple[tuple[str, int], ...]
+    failures: int
+    got_in: tuple[tuple[str, float], ...]
+    first_seen: float
+    last_seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Who refuses our mail, as their servers said: `who` is a DNS list (`list`) or a mail provider (`provider`).
+
+    `recipients` got no mail for that reason, of which `deferred` are still tried; `since` is the first such
+    answer that is known. `answer` and `host` are the newest one's, word for word, as that server chose them.
+    """
+
+    who: str
+    kind: Literal["list", "provider"]
+    since: float
+    last_seen: float
+    recipients: int
+    deferred: int
+    host: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +162,5 @@ class Picture:
     log_time: float | None = None
     listed: float | None = None
     problems: tuple[str, ...] = field(default=())
+    attacked: tuple[Attacked, ...] = ()
+    blocked: tuple[Blocked, ...] = ()

@@ -1,93 +1,195 @@
 """Relay clients: mail for elsewhere without a login, and tries at it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from bmtop.incident.accounts import lower
+from bmtop.incident.activity import Activity, Owner, Queued
 from bmtop.incident.message import Message
-from bmtop.incident.picture import Relay
-from bmtop.incident.territory import Territory
-from bmtop.incident.window import WindowCounts
+from bmtop.incident.picture import Relay, RelayKind
+from bmtop.incident.reasons import Thresholds, judge
+from bmtop.incident.selection import Network
+from bmtop.incident.territory import Territory, address_of
+
+# Anybody can be refused, from any address: the clients longest unseen go first.
+_CLIENTS = 20_000
+_ORDER: dict[RelayKind, int] = {"open": 0, "trusted": 1, "refused": 2}
+_OPEN = "outside mynetworks, and its mail for elsewhere was accepted"
 
 
 class _Client:
-    __slots__ = ("counts", "last_seen", "name")
+    """`entry` is what let it in when it was last accepted, `accepted` when that was, `refused` when it was not."""
+
+    __slots__ = ("accepted", "activity", "entry", "name", "refused")
 
     def __init__(self, window: float) -> None:
-        self.counts = WindowCounts(window)
+        self.activity = Activity(window)
         self.name = "unknown"
-        self.last_seen = 0.0
+        self.entry: str | None = None
+        self.accepted = 0.0
+        self.refused = 0.0
 
 
 class Relays:
-    """Every client whose mail went elsewhere, or was refused as relaying."""
+    """Every client whose mail went elsewhere, or was refused as relaying. `known` ones were marked as honest."""
 
-    def __init__(self, territory: Territory, window: float) -> None:
+    def __init__(self, territory: Territory, limits: Thresholds, window: float) -> None:
         self.territory = territory
+        self.known: tuple[Network, ...] = ()
+        self._limits = limits
         self._window = window
         self._clients: dict[str, _Client] = {}
-        self._queued: dict[str, int] = {}
+        self._queued: dict[str, Queued] = {}
+        # Whose each queued message was counted as: the configuration may have changed when it leaves.
+        self._owners: dict[str, str] = {}
 
-    def _client(self, time: float, client: str, name: str) -> _Client:
-        found = self._clients.get(client)
-        if found is None:
-            found = self._clients[client] = _Client(self._window)
+    def _client(self, client: str, name: str) -> _Client:
+        found = self._clients.pop(client, None) or _Client(self._window)
+        self._clients[client] = found
+        if len(self._clients) > _CLIENTS:
+            del self._clients[next(iter(self._clients))]
         if name != "unknown":
             found.name = name
-        found.last_seen = max(found.last_seen, time)
         return found
 
     def refused(self, time: float, client: str, name: str) -> None:
         """A try was refused with `Relay access denied`."""
-        self._client(time, client, name).counts.add(time, "refused")
+        if self.territory.is_own(client):
+            return
+        found = self._client(client, name)
+        found.activity.counts.add(time, "refused")
+        found.refused = max(found.refused, time)
 
-    def relayed(self, time: float, client: str, name: str, first: bool) -> None:
-        """A recipient elsewhere got, or waits for, this client's mail; `first` of its message."""
-        counts = self._client(time, client, name).counts
-        counts.add(time, "recipients")
-        if first:
-            counts.add(time, "messages")
+    def relayed(self, time: float, client: str, name: str, domain: str, sender: str | None) -> None:
+        """A recipient at `domain`, elsewhere, was tried; `sender` is that of a message that was not yet counted."""
+        found = self._client(client, name)
+        activity = found.activity
+        activity.counts.see(time, "domain", domain)
+        if sender is None:
+            return
+        # What is elsewhere today may turn out to be ours, so messages are counted by domain.
+        activity.counts.see(time, "to", domain)
+        activity.message(time, client)
+        activity.sender(time, sender, self._owner(sender))
+        found.accepted = max(found.accepted, time)
+        found.entry = self.territory.lets_in(client)
 
-    def queued(self, messages: Iterable[Message], change: int) -> None:
-        """Messages came into the queue (`change` 1) or left it (-1)."""
+    def _owner(self, sender: str) -> Owner:
+        if not sender:
+            return "nobody"
+        return "own" if self.territory.is_ours(lower(sender.rpartition("@")[2])) else "foreign"
+
+    def delivered(self, time: float, client: str, status: str, dsn: str, recipient: str) -> None:
+        """A recipient elsewhere was sent to, deferred, bounced or given up."""
+        self._client(client, "unknown").activity.delivered(time, status, dsn, recipient)
+
+    def queued(self, message: Message, change: int) -> None:
+        """A message came into the queue (`change` 1) or left it (-1)."""
+        client = self._relay(message) if change > 0 else self._owners.pop(message.id, None)
+        if client is None:
+            return
+        if change > 0:
+            self._owners[message.id] = client
+        queued = self._queued.setdefault(client, Queued())
+        queued.change(message, change)
+        if not queued.messages:
+            del self._queued[client]
+
+    def _relay(self, message: Message) -> str | None:
+        """Return the client that had this message relayed; None for a login's, and for what came in for us."""
+        client = message.client
+        if message.login is not None or client is None or self.territory.is_own(client):
+            return None
+        # What our own people have forwarded came in for us.
+        addressed = (message.envelope.addressed if message.envelope else ()) or message.recipients
+        return client if any(self.territory.outward(to, "smtp") for to in addressed) else None
+
+    def recount(self, messages: Iterable[Message]) -> None:
+        """Count the whole queue anew, after the configuration has changed."""
+        self._queued.clear()
+        self._owners.clear()
         for message in messages:
-            client = message.client
-            if message.login is not None or client is None or self.territory.is_own(client):
-                continue
-            # What our own people have forwarded came in for us.
-            addressed = (message.envelope.addressed if message.envelope else ()) or message.recipients
-            if any(self.territory.is_outward(recipient, "smtp") for recipient in addressed):
-                self._queued[client] = self._queued.get(client, 0) + change
-                if not self._queued[client]:
-                    del self._queued[client]
+            self.queued(message, 1)
 
     def read(self, now: float, queue_known: bool) -> tuple[Relay, ...]:
-        """Return the rows: open ones first, then trusted, then refused; each by volume."""
-        for client in self._queued:
-            if client not in self._clients:
-                self._clients[client] = _Client(self._window)
-        rows = []
+        """Return the rows: known ones last; before them open ones, trusted, refused; each the surest first."""
         for client, state in list(self._clients.items()):
-            state.counts.expire(now)
-            queued = self._queued.get(client, 0)
-            if state.counts.totals or queued:
-                rows.append(self._row(client, state, queued, queue_known))
-            else:
+            state.activity.counts.expire(now)
+            if state.activity.counts.empty:
                 del self._clients[client]
-        order = {"open": 0, "trusted": 1, "refused": 2}
-        rows.sort(key=lambda row: (order[row.kind], -row.messages, -row.refused, row.client))
+        clients = self._clients.keys() | self._queued.keys()
+        rows = [row for client in clients if (row := self._row(client, queue_known)) is not None]
+        rows.sort(
+            key=lambda row: (
+                row.known,
+                _ORDER[row.kind],
+                -row.suspicion,
+                -max(row.messages, row.queued or 0),
+                -row.refused,
+                row.client,
+            )
+        )
         return tuple(rows)
 
-    def _row(self, client: str, state: _Client, queued: int, queue_known: bool) -> Relay:
-        counts = state.counts
-        network = self.territory.lets_in(client)
-        accepted = counts["messages"] or queued
+    def of(self, client: str) -> tuple[Activity, Queued]:
+        """Return what is known of a client, and of its mail in the queue."""
+        return (
+            (self._clients.get(client) or _Client(self._window)).activity,
+            self._queued.get(client) or Queued(),
+        )
+
+    def clients(self) -> Iterable[str]:
+        """Return every client that is known."""
+        return self._clients.keys() | self._queued.keys()
+
+    def is_known(self, client: str) -> bool:
+        address = address_of(client)
+        return address is not None and any(address in network for network in self.known)
+
+    def _row(self, client: str, queue_known: bool) -> Relay | None:
+        state = self._clients.get(client) or _Client(self._window)
+        queued = self._queued.get(client) or Queued()
+        counts = state.activity.counts
+        messages, recipients = self._elsewhere(state, "to"), self._elsewhere(state, "domain")
+        accepted = messages or queued.messages
+        if self.territory.is_own(client) or not (accepted or counts["refused"]):
+            return None
+        kind, entry = self._kind(client, state, bool(accepted))
+        figures = replace(state.activity.figures(self._limits), messages=messages, recipients=recipients, relay=True)
+        verdict = judge(queued.figures(figures, self._owner), self._limits)
+        known = self.is_known(client)
+        is_open = kind == "open"
         return Relay(
             client=client,
             name=state.name,
-            kind=("trusted" if network is not None else "open") if accepted else "refused",
-            network=network,
-            messages=counts["messages"],
-            recipients=counts["recipients"],
-            queued=queued if queue_known else None,
+            kind=kind,
+            network=entry,
+            messages=messages,
+            recipients=recipients,
+            queued=queued.messages if queue_known else None,
             refused=counts["refused"],
-            last_seen=state.last_seen,
+            last_seen=max(state.activity.last_seen, state.refused),
+            first_seen=state.activity.first_seen or state.refused,
+            known=known,
+            untrusted=entry is not None and self.territory.lets_in(client) is None,
+            envelope_senders=counts.distinct("sender"),
+            reasons=(_OPEN, *verdict.reasons) if is_open else verdict.reasons,
+            suspicion=verdict.suspicion,
+            suspected=not known and (is_open or verdict.suspected),
         )
+
+    def _elsewhere(self, state: _Client, kind: str) -> int:
+        """Return the count of what still goes elsewhere."""
+        counts = state.activity.counts
+        return counts[kind] + sum(n for domain, n in counts.of(kind) if not self.territory.is_ours(domain))
+
+    def _kind(self, client: str, state: _Client, accepted: bool) -> tuple[RelayKind, str | None]:
+        """Return what the client is, and the entry that lets it in, or did when its mail was accepted."""
+        entry = self.territory.lets_in(client)
+        if entry is not None:
+            return ("trusted" if accepted else "refused"), entry
+        if not accepted:
+            return "refused", None
+        if state.entry is None:
+            return "open", None
+        return ("refused" if state.refused > state.accepted else "trusted"), state.entry

@@ -1,46 +1,29 @@
-"""SASL senders: what each account sent in the window, from where, and as whom."""
+"""SASL senders: what each account sent in the window, from where, as whom, and why it is suspected."""
 
-from collections.abc import Iterable
+from dataclasses import replace
 
-from bmtop.incident.accounts import Accounts
+from bmtop.incident.accounts import Accounts, lower
+from bmtop.incident.activity import Activity, Owner, Queued
 from bmtop.incident.message import Message
 from bmtop.incident.picture import Sender
-from bmtop.incident.reasons import Figures, Thresholds, reasons
+from bmtop.incident.reasons import BreakIn, Figures, Thresholds, judge
 from bmtop.incident.territory import Territory
-from bmtop.incident.window import WindowCounts
 
 _RATE_SPAN = 300.0
-# The part of the window that counts as now, against the rest as the account's own past.
-_NOW_SHARE = 0.25
+# Accounts that are remembered though they were quiet for the whole window.
+_RESTING = 10_000
 
 
 class _Account:
-    """One account's counts in the window, and the moments that must outlive a bin."""
-
-    __slots__ = (
-        "broke_in",
-        "clients",
-        "counts",
-        "failed_before",
-        "first_seen",
-        "last_seen",
-        "new_clients",
-        "pending",
-    )
+    __slots__ = ("activity", "break_in")
 
     def __init__(self, window: float) -> None:
-        self.counts = WindowCounts(window)
-        self.first_seen = 0.0
-        self.last_seen = 0.0
-        self.clients: set[str] = set()
-        self.new_clients: set[str] = set()
-        self.pending: dict[str, int] = {}
-        self.failed_before = 0
-        self.broke_in: list[str] = []
+        self.activity = Activity(window)
+        self.break_in: BreakIn | None = None
 
 
 class Senders:
-    """Every account that logged in or was tried, kept up by events."""
+    """Every account that sent, or has mail in the queue, kept up by events. Who only failed to log in is none."""
 
     def __init__(self, accounts: Accounts, territory: Territory, limits: Thresholds, window: float) -> None:
         self._rules = accounts
@@ -48,94 +31,98 @@ class Senders:
         self._limits = limits
         self._window = window
         self._accounts: dict[str, _Account] = {}
-        self._queued: dict[str, int] = {}
+        self._resting: dict[str, _Account] = {}
+        self._queued: dict[str, Queued] = {}
 
-    def _account(self, login: str) -> tuple[str, _Account]:
-        name = self._rules.account(login)
-        found = self._accounts.get(name)
-        if found is None:
-            found = self._accounts[name] = _Account(self._window)
-        return name, found
+    def accepted(self, time: float, account: str, login: str, client: str) -> bool:
+        """A message came in with this login; tell whether it is the account's first one from that client."""
+        activity = self._account(account).activity
+        activity.counts.see(time, "login", login)
+        first = activity.message(time, client)
+        if first and activity.first_foreign is None and self._is_foreign(client):
+            activity.first_foreign = (time, client)
+        return first
 
-    def failed(self, time: float, login: str, client: str) -> None:
-        """A login failed."""
-        account = self._account(login)[1]
-        account.pending[client] = account.pending.get(client, 0) + 1
-        account.last_seen = max(account.last_seen, time)
+    def _is_foreign(self, client: str) -> bool:
+        return not self.territory.is_own(client) and self.territory.lets_in(client) is None
 
-    def accepted(self, time: float, login: str, client: str) -> str:
-        """A message came in with this login; returns the account."""
-        name, account = self._account(login)
-        if client not in account.clients:
-            # An account that was sending all along, now from somewhere else.
-            if account.clients:
-                account.new_clients.add(client)
-            account.clients.add(client)
-            account.failed_before += sum(account.pending.values())
-            if client in account.pending:
-                account.broke_in.append(client)
-            account.pending.clear()
-        counts = account.counts
-        counts.add(time, "messages")
-        counts.add(time, ("client", client))
-        counts.add(time, ("login", login))
-        account.first_seen = min(account.first_seen or time, time)
-        account.last_seen = max(account.last_seen, time)
-        return name
+    def broke_in(self, account: str, tried: BreakIn) -> None:
+        """Logins had failed before a client got into this account for the first time."""
+        found = self._account(account)
+        before = found.break_in
+        if before is None or (tried.failures, tried.others_failures) > (before.failures, before.others_failures):
+            found.break_in = tried
 
-    def activated(self, time: float, name: str, sender: str, recipients: int) -> None:
+    def activated(self, time: float, account: str, sender: str, recipients: int) -> None:
         """The queue manager took up a message of this account for the first time."""
-        counts = self._account(name)[1].counts
-        counts.add(time, "recipients", recipients)
-        counts.add(time, ("sender", sender))
-        if self._is_forged(name, sender):
-            counts.add(time, "forged")
+        activity = self._account(account).activity
+        activity.counts.add(time, "recipients", recipients)
+        activity.sender(time, sender, self._owner(account, sender))
 
-    def _is_forged(self, name: str, sender: str) -> bool:
-        """A sender that is neither the account's own address nor, without a domain, its own name."""
+    def _owner(self, account: str, sender: str) -> Owner:
         if not sender:
-            return False
-        own = self._rules.account(sender)
-        if "@" in name:
-            return own != name
-        local, _, domain = own.partition("@")
-        return local != name or bool(domain and self.territory.domains and domain not in self.territory.domains)
+            return "nobody"
+        domain = lower(sender.rpartition("@")[2])
+        ours = self.territory.is_ours(domain)
+        if self._rules.is_own(account, sender) and ("@" in account or ours or not self.territory.domains):
+            return "own"
+        known = self._rules.aliases.get(domain, domain)
+        own = account.rpartition("@")[2]
+        below = known == own or known.endswith(f".{own}")
+        return "ours" if ours or ("@" in account and below) or self.territory.is_ours(known) else "foreign"
 
-    def delivered(self, time: float, name: str, status: str, unknown: bool) -> None:
-        """One recipient of this account's mail was sent, deferred or bounced."""
-        counts = self._account(name)[1].counts
-        counts.add(time, status)
-        if unknown:
-            counts.add(time, "unknown")
+    def sent_to(self, time: float, account: str, recipient: str) -> None:
+        """A recipient of this account's mail was tried for the first time."""
+        self._account(account).activity.counts.see(time, "domain", lower(recipient.rpartition("@")[2]))
 
-    def queued(self, messages: Iterable[Message], change: int) -> None:
-        """Messages came into the queue (`change` 1) or left it (-1)."""
-        for message in messages:
-            if message.login is not None:
-                name, _ = self._account(message.login)
-                self._queued[name] = self._queued.get(name, 0) + change
-                if not self._queued[name]:
-                    del self._queued[name]
+    def delivered(self, time: float, account: str, status: str, dsn: str, recipient: str) -> None:
+        """One recipient of this account's mail was sent to, deferred, bounced or given up."""
+        self._account(account).activity.delivered(time, status, dsn, recipient)
+
+    def queued(self, message: Message, change: int) -> None:
+        """A message came into the queue (`change` 1) or left it (-1)."""
+        if message.login is None:
+            return
+        account = self._rules.account(message.login)
+        queued = self._queued.get(account)
+        if queued is None:
+            queued = self._queued[account] = Queued()
+        queued.change(message, change)
+        if not queued.messages:
+            del self._queued[account]
 
     def read(self, now: float, queue_known: bool) -> tuple[Sender, ...]:
-        """Return the rows, the most suspected first."""
-        rows = []
+        """Return the rows: the suspected first, the surest of them on top; then by volume."""
         for name, account in list(self._accounts.items()):
-            account.counts.expire(now)
-            queued = self._queued.get(name, 0)
-            if account.counts["messages"] or queued:
-                rows.append(self._row(now, name, account, queued if queue_known else None))
-            elif account.last_seen < now - self._window:
-                del self._accounts[name]
-        rows.sort(key=lambda row: (-row.suspicion, -row.messages, -(row.queued or 0), row.login))
+            account.activity.counts.expire(now)
+            if account.activity.counts.empty:
+                self._rest(name)
+        names = {name for name, account in self._accounts.items() if account.activity.counts["messages"]}
+        names |= self._queued.keys()
+        rows = [self._row(now, name, queue_known) for name in names]
+        rows.sort(key=lambda row: (-row.suspicion, -max(row.messages, row.queued or 0), row.login))
         return tuple(rows)
 
-    def _row(self, now: float, name: str, account: _Account, queued: int | None) -> Sender:
-        counts = account.counts
+    def _rest(self, name: str) -> None:
+        """Put an account aside that nothing came of in the window; where it sent from is still known."""
+        self._resting[name] = self._accounts.pop(name)
+        if len(self._resting) > _RESTING:
+            del self._resting[next(iter(self._resting))]
+
+    def _account(self, name: str) -> _Account:
+        found = self._accounts.get(name)
+        if found is None:
+            rested = self._resting.pop(name) if name in self._resting else None
+            found = self._accounts[name] = rested or _Account(self._window)
+        return found
+
+    def _row(self, now: float, name: str, queue_known: bool) -> Sender:
+        account, queued = self._known(name)
+        counts = account.activity.counts
         clients = counts.of("client")
-        senders = counts.of("sender")
+        verdict = judge(self._figures(name, account, queued, clients), self._limits)
+        tried = account.break_in
         span = min(_RATE_SPAN, self._window)
-        words, weight = reasons(self._figures(now, account, clients, len(senders)), self._limits)
         return Sender(
             login=name,
             logins=tuple(login for login, _ in counts.of("login")) or (name,),
@@ -143,37 +130,36 @@ class Senders:
             recipients=counts["recipients"],
             rate=counts.since(now - span, "messages") * 60 / span,
             clients=tuple(clients),
-            envelope_senders=len(senders),
+            envelope_senders=counts.distinct("sender"),
             forged=counts["forged"],
-            queued=queued,
+            queued=queued.messages if queue_known else None,
             sent=counts["sent"],
             deferred=counts["deferred"],
             bounced=counts["bounced"],
-            failed_logins=account.failed_before,
-            first_seen=account.first_seen,
-            last_seen=account.last_seen,
-            reasons=words,
-            suspicion=weight,
+            failed_logins=tried.failures + tried.others_failures if tried else 0,
+            first_seen=account.activity.first_seen,
+            last_seen=account.activity.last_seen,
+            reasons=verdict.reasons,
+            suspicion=verdict.suspicion,
+            suspected=verdict.suspected,
         )
 
-    def _figures(self, now: float, account: _Account, clients: list[tuple[str, int]], senders: int) -> Figures:
-        counts = account.counts
-        hour = min(self._window, 3600.0)
-        recent = self._window * _NOW_SHARE
-        lately = counts.since(now - recent, "messages")
-        earlier = counts["messages"] - lately
-        return Figures(
-            messages=counts["messages"],
-            recipients=counts["recipients"],
-            clients=len(clients),
-            new_clients=len(account.new_clients),
-            envelope_senders=senders,
-            forged=counts["forged"],
-            bounced=counts["bounced"],
-            unknown_recipients=counts["unknown"],
-            failed_logins=account.failed_before,
-            broke_in=tuple(account.broke_in),
-            rate_per_hour=max(counts.since(now - hour, "messages") * 3600 / hour, lately * 3600 / recent),
-            past_rate_per_hour=earlier * 3600 / (self._window - recent) if earlier else None,
-            own_address=any(self.territory.is_own(client) for client, _ in clients),
+    def _figures(self, name: str, account: _Account, queued: Queued, clients: list[tuple[str, int]]) -> Figures:
+        found = queued.figures(account.activity.figures(self._limits), lambda sender: self._owner(name, sender))
+        from_here = sum(count for client, count in clients if self.territory.is_own(client))
+        tried = account.break_in
+        return replace(
+            found,
+            webmail=from_here > 0 and 2 * from_here >= account.activity.counts["messages"],
+            # A client that broke in, and has been gone since, says nothing of today.
+            break_in=tried if tried and any(client == tried.client for client, _ in clients) else None,
         )
+
+    def of(self, name: str) -> tuple[Activity, Queued]:
+        """Return what is known of an account, and of its mail in the queue."""
+        account, queued = self._known(name)
+        return account.activity, queued
+
+    def _known(self, name: str) -> tuple[_Account, Queued]:
+        account = self._accounts.get(name) or self._resting.get(name) or _Account(self._window)
+        return account, self._queued.get(name) or Queued()

@@ -2,11 +2,49 @@
 
 import ipaddress
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from bmtop.incident.selection import Network
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 # Postfix's delivery agents that hand mail to our own people; the others take it elsewhere.
 _INWARD = frozenset({"local", "virtual", "lmtp", "pipe", "discard"})
+
+
+@lru_cache(maxsize=65536)
+def address_of(client: str) -> Address | None:
+    """Return a client's address, an IPv4 address that is written as IPv6 as the former; None for `unknown`."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+@lru_cache(maxsize=65536)
+def neighbourhood(client: str) -> str:
+    """Return the network that one person's changing addresses stay in: an IPv4 /24, an IPv6 /64."""
+    address = address_of(client)
+    if address is None:
+        return client
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
+
+
+class Trusted(NamedTuple):
+    """A range of mynetworks, the entry that it stands in, and whether that excludes it (`!`)."""
+
+    network: Network
+    entry: str
+    excluded: bool = False
+
+
+class Seen(NamedTuple):
+    """Clients and domains that have come up: what a table that cannot be listed must be asked for."""
+
+    clients: frozenset[str] = frozenset()
+    domains: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -15,22 +53,24 @@ class Territory:
     is False, some are in a table that cannot be listed, and the delivery agent decides instead.
     `relay_domains` count with all that is below them (parent_domain_matches_subdomains).
 
-    `trusted` has each range of mynetworks, the entry that it stands in, and whether that excludes it
-    (`!`). The first that fits decides, as in postconf(5), mynetworks.
+    The first of `trusted` that fits decides, as in postconf(5), mynetworks. `must_ask` tells that some
+    table answers only for what it is asked: it was asked for what had come up by then. `sources` are the
+    files that all this was read from, each with its state at that time.
     """
 
-    trusted: tuple[tuple[Network, str, bool], ...] = ()
+    trusted: tuple[Trusted, ...] = ()
     own_addresses: frozenset[str] = frozenset()
     domains: frozenset[str] = frozenset()
     relay_domains: frozenset[str] = frozenset()
     domains_complete: bool = False
+    must_ask: bool = False
+    sources: tuple[tuple[str, tuple[int, ...]], ...] = ()
     problems: tuple[str, ...] = field(default=())
 
     def lets_in(self, client: str) -> str | None:
         """Return the entry of mynetworks that trusts `client`, or None."""
-        try:
-            address = ipaddress.ip_address(client)
-        except ValueError:
+        address = address_of(client)
+        if address is None:
             return None
         for network, entry, excluded in self.trusted:
             if address in network:
@@ -41,19 +81,27 @@ class Territory:
         """Tell whether `client` is the server itself, or another server of the same installation."""
         if client in self.own_addresses:
             return True
-        try:
-            return ipaddress.ip_address(client).is_loopback
-        except ValueError:
-            return False
+        address = address_of(client)
+        return address is not None and (address.is_loopback or str(address) in self.own_addresses)
 
-    def is_outward(self, recipient: str, daemon: str) -> bool:
-        """Tell whether mail to `recipient`, delivered by `daemon`, goes elsewhere."""
-        domain = recipient.rpartition("@")[2].lower() if "@" in recipient else ""
-        if not domain or domain in self.domains or self._below_relay_domain(domain):
-            return False
-        return self.domains_complete or daemon not in _INWARD
+    def is_ours(self, domain: str) -> bool:
+        """Tell whether we take mail for `domain`, in lower case."""
+        return domain in self.domains or self._below_relay_domain(domain)
+
+    def outward(self, recipient: str, daemon: str) -> str | None:
+        """Return the domain of `recipient` where mail for it, delivered by `daemon`, goes elsewhere; else None."""
+        local, _, domain = recipient.rpartition("@")
+        if "%" in local and self.is_ours(domain.lower()):
+            # Routed through us in the old way: `user%elsewhere@ours` (postconf(5), allow_percent_hack).
+            domain = local.rpartition("%")[2]
+        domain = domain.lower()
+        if not local or not domain or self.is_ours(domain):
+            return None
+        return domain if self.domains_complete or daemon not in _INWARD else None
 
     def _below_relay_domain(self, domain: str) -> bool:
+        if not self.relay_domains:
+            return False
         while domain:
             if domain in self.relay_domains:
                 return True

@@ -1,64 +1,168 @@
 """Counts over a sliding time span, in fixed bins: old bins drop out, nothing is kept per event."""
 
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
+from heapq import nsmallest
 
 _BINS = 60
+# Seconds. Over long spans too, a bin is short enough to tell an hour's burst from a day's mail.
+_WIDEST = 300.0
+# So many different values of a kind are told apart; those that come after them are only counted.
+_MOST = 20_000
+
+
+class _Bin:
+    __slots__ = ("kinds", "number", "plain")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.plain: dict[str, int] = {}
+        self.kinds: dict[str, dict[str, int]] = {}
 
 
 class WindowCounts:
-    """How often each key came within the last `span` seconds. Late entries go into the bin of their own time."""
+    """How often things came within the last `span` seconds. Late entries go into the bin of their own time.
 
-    __slots__ = ("_bins", "_width", "span", "totals")
+    A plain key counts events (`add`); a kind has values, each counted for itself (`see`).
+    """
 
-    def __init__(self, span: float) -> None:
+    __slots__ = ("_bins", "_kinds", "_most", "_plain", "_width", "dropped", "span")
+
+    def __init__(self, span: float, most: int = _MOST) -> None:
         self.span = span
-        self.totals: dict[Hashable, int] = {}
-        self._width = max(span / _BINS, 1.0)
-        self._bins: deque[tuple[int, dict[Hashable, int]]] = deque()
+        self.dropped: dict[str, int] = {}
+        self._most = most
+        self._plain: dict[str, int] = {}
+        self._kinds: dict[str, dict[str, int]] = {}
+        self._width = min(max(span / _BINS, 1.0), _WIDEST)
+        self._bins: deque[_Bin] = deque()
 
-    def add(self, time: float, key: Hashable, count: int = 1) -> None:
-        number = int(time // self._width)
-        counts = self._bin(number)
+    def add(self, time: float, key: str, count: int = 1) -> None:
+        """Count `key`."""
+        counts = self._bin(int(time // self._width)).plain
         counts[key] = counts.get(key, 0) + count
-        self.totals[key] = self.totals.get(key, 0) + count
+        self._plain[key] = self._plain.get(key, 0) + count
 
-    def _bin(self, number: int) -> dict[Hashable, int]:
-        place = len(self._bins)
-        while place and self._bins[place - 1][0] > number:
+    def see(self, time: float, kind: str, value: str, count: int = 1) -> None:
+        """Count `value` among those of its kind; one that is too many is only counted under the kind's name."""
+        values = self._kinds.setdefault(kind, {})
+        known = values.get(value, 0)
+        if not known and len(values) >= self._most:
+            self.add(time, kind, count)
+            return
+        counts = self._bin(int(time // self._width)).kinds.setdefault(kind, {})
+        counts[value] = counts.get(value, 0) + count
+        values[value] = known + count
+
+    def _bin(self, number: int) -> _Bin:
+        bins = self._bins
+        if bins and bins[-1].number == number:
+            return bins[-1]
+        place = len(bins)
+        while place and bins[place - 1].number > number:
             place -= 1
-        if place and self._bins[place - 1][0] == number:
-            return self._bins[place - 1][1]
-        counts: dict[Hashable, int] = {}
-        self._bins.insert(place, (number, counts))
-        return counts
+        if place and bins[place - 1].number == number:
+            return bins[place - 1]
+        new = _Bin(number)
+        bins.insert(place, new)
+        return new
 
     def expire(self, now: float) -> None:
-        """Forget what is older than the span, to a bin's width."""
+        """Forget what is older than the span, to a bin's width; `dropped` keeps the sums of the plain keys."""
         oldest = int((now - self.span) // self._width)
-        while self._bins and self._bins[0][0] < oldest:
-            for key, count in self._bins.popleft()[1].items():
-                left = self.totals[key] - count
-                if left:
-                    self.totals[key] = left
-                else:
-                    del self.totals[key]
+        while self._bins and self._bins[0].number < oldest:
+            old = self._bins.popleft()
+            for key, count in old.plain.items():
+                self.dropped[key] = self.dropped.get(key, 0) + count
+                _take(self._plain, key, count)
+            for kind, values in old.kinds.items():
+                for value, count in values.items():
+                    _take(self._kinds[kind], value, count)
 
-    def __getitem__(self, key: Hashable) -> int:
-        return self.totals.get(key, 0)
+    @property
+    def empty(self) -> bool:
+        return not self._bins
 
-    def of(self, kind: str) -> list[tuple[str, int]]:
-        """Return the values counted under keys `(kind, value)`, most frequent first."""
-        found = [(k[1], n) for k, n in self.totals.items() if isinstance(k, tuple) and k[0] == kind]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+    def __getitem__(self, key: str) -> int:
+        return self._plain.get(key, 0)
 
-    def since(self, time: float, key: Hashable) -> int:
+    def of(self, kind: str, most: int | None = None) -> list[tuple[str, int]]:
+        """Return the values of a kind with their counts, most frequent first; at most `most` of them."""
+        values = self._kinds.get(kind, {}).items()
+        return sorted(values, key=_order) if most is None else nsmallest(most, values, key=_order)
+
+    def count(self, kind: str, value: str) -> int:
+        """Return how often this value of a kind came."""
+        return self._kinds.get(kind, {}).get(value, 0)
+
+    def distinct(self, kind: str) -> int:
+        """Return how many different values of a kind there are, of those that are told apart."""
+        return len(self._kinds.get(kind, ()))
+
+    def since(self, time: float, key: str) -> int:
         """Return how often `key` came from `time` on, to a bin's width."""
         first = int(time // self._width)
-        return sum(counts.get(key, 0) for number, counts in self._recent(first))
+        return sum(one.plain.get(key, 0) for one in self._from(first))
 
-    def _recent(self, first: int) -> Iterator[tuple[int, dict[Hashable, int]]]:
-        for entry in reversed(self._bins):
-            if entry[0] < first:
+    def _from(self, first: int) -> Iterator[_Bin]:
+        for one in reversed(self._bins):
+            if one.number < first:
                 return
-            yield entry
+            yield one
+
+    def before(self, time: float, key: str) -> int:
+        """Return how often `key` came before `time`, what has dropped out of the span included."""
+        first = int(time // self._width)
+        kept = sum(one.plain.get(key, 0) for one in self._bins if one.number < first)
+        return kept + self.dropped.get(key, 0)
+
+    @property
+    def begins(self) -> float:
+        """The time of the first bin; 0 where nothing is counted."""
+        return self._bins[0].number * self._width if self._bins else 0.0
+
+    def _sliding(self, key: str, width: int) -> Iterator[tuple[int, int]]:
+        """Yield the first bin's number and the count of every `width` bins in a row that end in a bin."""
+        bins = list(self._bins)
+        total = first = 0
+        for one in bins:
+            total += one.plain.get(key, 0)
+            while bins[first].number <= one.number - width:
+                total -= bins[first].plain.get(key, 0)
+                first += 1
+            yield bins[first].number, total
+
+    def busiest(self, key: str, span: float) -> int:
+        """Return how often `key` came in the busiest `span` seconds; of a longer bin, it is the share."""
+        width = max(1, round(span / self._width))
+        most = max((total for _, total in self._sliding(key, width)), default=0)
+        return int(most * min(1.0, span / (width * self._width)))
+
+    def onset(self, key: str, span: float, share: float) -> float:
+        """Return when the first `span` seconds began in which `key` came this share of the busiest ones as often."""
+        width = max(1, round(span / self._width))
+        counted = list(self._sliding(key, width))
+        most = max((total for _, total in counted), default=0)
+        return next((first * self._width for first, total in counted if total >= share * most), 0.0)
+
+    def between(self, begin: float, end: float, kind: str) -> dict[str, int]:
+        """Return the values of a kind that came from `begin` to before `end`, to a bin's width, with their counts."""
+        first, last = int(begin // self._width), end / self._width
+        found: dict[str, int] = {}
+        for one in self._from(first):
+            if one.number < last:
+                for value, count in one.kinds.get(kind, {}).items():
+                    found[value] = found.get(value, 0) + count
+        return found
+
+
+def _order(pair: tuple[str, int]) -> tuple[int, str]:
+    return -pair[1], pair[0]
+
+
+def _take(counts: dict[str, int], key: str, count: int) -> None:
+    left = counts[key] - count
+    if left:
+        counts[key] = left
+    else:
+        del counts[key]

@@ -1,116 +1,253 @@
-"""Whom Postfix trusts and whose mail it takes: mynetworks and the domain lists, read from Postfix itself."""
+"""Whom Postfix trusts and whose mail it takes: mynetworks and the domain lists, read from Postfix itself.
+
+The lists are those of postconf(5): addresses, ranges, names, `!` exclusions, `/file` and `type:table` patterns.
+A table that cannot be listed (LDAP, SQL, regular expressions) is asked for what has come up in the log.
+"""
 
 import ipaddress
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from bmtop.incident.selection import Network
-from bmtop.incident.territory import Territory
+from bmtop.incident.territory import Seen, Territory, Trusted
 from bmtop.postfix.instance import Postfix
 from bmtop.server import CommandFailed
 
 _DOMAIN_LISTS = ("mydestination", "virtual_mailbox_domains", "virtual_alias_domains")
-# Table types whose keys postmap(1) -s can list.
-_LISTABLE = frozenset({"hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash"})
-_TABLE = re.compile(r"[a-z_]+:.+", re.DOTALL)
+# Table types whose keys postmap(1) -s can list, and what their files are called.
+_INDEXED = {"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb", "dbm": ".pag", "sdbm": ".pag"}
+_LISTABLE = frozenset({*_INDEXED, "texthash"})
+_IN_FILES = frozenset({*_LISTABLE, "cidr", "regexp", "pcre", "ldap", "mysql", "pgsql", "sqlite"})
+_TABLE = re.compile(r"([a-z_]+):(.+)", re.DOTALL)
+_PLAIN = re.compile(r"([0-9.]+)(/\d{1,2})?", re.ASCII)
+_BRACKETED = re.compile(r"\[([0-9A-Fa-f:.]+)\](/\d{1,3})?", re.ASCII)
+_DOMAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}", re.ASCII)
+_EVERYBODY: tuple[Network, ...] = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+# Files that include files end somewhere.
+_DEEPEST = 5
 
 
-def territory(postfix: Postfix, more_own: frozenset[str] = frozenset()) -> Territory:
+def territory(postfix: Postfix, more_own: frozenset[str] = frozenset(), seen: Seen | None = None) -> Territory:
     """Return what Postfix's configuration says, with `more_own` as addresses of the same installation.
 
-    What cannot be read is named in its `problems`. Raises `CommandFailed` where postconf fails.
+    `seen` is what tables that cannot be listed are asked for. What cannot be read is named in its `problems`.
+    Raises `CommandFailed` where postconf fails.
     """
-    values = postfix.settings("mynetworks", "relay_domains", "proxy_interfaces", *_DOMAIN_LISTS)
-    problems: list[str] = []
-    domains, complete = _domains(postfix, [values.get(name, "") for name in _DOMAIN_LISTS])
-    relayed, relayed_complete = _domains(postfix, [values.get("relay_domains", "")])
-    proxies = re.split(r"[\s,]+", values.get("proxy_interfaces", "").strip())
+    reader = _Reader(postfix, seen or Seen())
+    found = postfix.settings("config_directory", "mynetworks", "relay_domains", "proxy_interfaces", *_DOMAIN_LISTS)
+    reader.read_from(f"{found.get('config_directory', '/etc/postfix')}/main.cf")
+    domains = reader.domains([found.get(name, "") for name in _DOMAIN_LISTS])
+    relay_domains = reader.domains([found.get("relay_domains", "")])
+    own = {*entries(found.get("proxy_interfaces", "")), *more_own, *_interfaces(postfix)}
     return Territory(
-        trusted=tuple(_networks(postfix, values.get("mynetworks", ""), problems)),
-        own_addresses=frozenset(proxies) - {""} | more_own | _interfaces(postfix),
+        trusted=tuple(reader.networks(found.get("mynetworks", ""))),
+        own_addresses=frozenset(map(_canonical, own)),
         domains=frozenset(domains),
-        relay_domains=frozenset(relayed),
-        domains_complete=complete and relayed_complete,
-        problems=tuple(problems),
+        relay_domains=frozenset(relay_domains),
+        domains_complete=reader.complete,
+        must_ask=reader.must_ask,
+        sources=tuple(reader.sources.items()),
+        problems=tuple(reader.problems),
     )
 
 
+def is_current(known: Territory) -> bool:
+    """Tell whether the files that this was read from are still as they were."""
+    return bool(known.sources) and all(_state(path) == state for path, state in known.sources)
+
+
+def trusted(postfix: Postfix, mynetworks: str, client: str) -> str | None:
+    """Return the entry of this `mynetworks` that would let `client` in, or None; tables are asked for it.
+
+    Raises `CommandFailed` where an entry cannot be read: what cannot be read may let it in.
+    """
+    reader = _Reader(postfix, Seen(frozenset({client})))
+    found = Territory(trusted=tuple(reader.networks(mynetworks)))
+    if reader.problems:
+        raise CommandFailed(reader.problems[0])
+    return found.lets_in(client)
+
+
 def entries(value: str) -> list[str]:
-    """Split a Postfix list at commas and spaces; what stands in braces stays together."""
-    return re.findall(r"[a-z_]+:\{[^}]*\}|\{[^}]*\}|[^\s,]+", value)
+    """Split a Postfix list at commas and spaces; what stands in braces stays together (postconf(1))."""
+    found, depth, start = [], 0, 0
+    for place, char in enumerate(f"{value} "):
+        depth += {"{": 1, "}": -1}.get(char, 0)
+        if depth <= 0 and (char.isspace() or char == ","):
+            found.append(value[start:place])
+            start = place + 1
+    return [entry for entry in found if entry]
 
 
 def parse_network(entry: str) -> Network:
-    """Return the address or range of a mynetworks entry, `[2001:db8::]/32` included; raises `ValueError`."""
-    bracketed = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](/\d+)?", entry)
-    return ipaddress.ip_network(bracketed[1] + (bracketed[2] or "") if bracketed else entry)
+    """Return the address or range of a mynetworks entry, IPv6 in brackets; raises `ValueError` for anything else."""
+    found = _PLAIN.fullmatch(entry) or _BRACKETED.fullmatch(entry)
+    if found is None:
+        raise ValueError(f"{entry!a} is no address or range")
+    return ipaddress.ip_network(found[1] + (found[2] or ""))
 
 
-def _networks(postfix: Postfix, value: str, problems: list[str]) -> Iterator[tuple[Network, str, bool]]:
-    for entry in entries(value):
-        excluded, pattern = entry.startswith("!"), entry.lstrip("!")
-        try:
-            if pattern.startswith("/"):
-                for _, name, inner in _networks(postfix, _file(pattern), problems):
-                    yield parse_network(name.lstrip("!")), entry, excluded != inner
-            elif _TABLE.fullmatch(pattern) and not pattern.startswith("["):
-                for network, permits in _table_networks(postfix, pattern):
-                    yield network, entry, excluded or not permits
-            else:
-                yield parse_network(pattern), entry, excluded
-        except (ValueError, OSError, CommandFailed):
-            problems.append(
-                f"The entry {entry[:80]!a} of mynetworks cannot be read; clients that it lets in count as open relays."
-            )
+def is_elsewhere(entry: str) -> bool:
+    """Tell whether an entry of mynetworks names a file or a table."""
+    return entry.startswith("/") or (_TABLE.fullmatch(entry) is not None and not entry.startswith("["))
 
 
-def _file(path: str) -> str:
-    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-    return " ".join(line for line in lines if not line.startswith("#"))
+class _Reader:
+    """Reads Postfix's lists, and notes what it read them from, and what it could not."""
 
+    def __init__(self, postfix: Postfix, seen: Seen) -> None:
+        self._postfix = postfix
+        self._seen = seen
+        self.complete = True
+        self.must_ask = False
+        self.problems: list[str] = []
+        self.sources: dict[str, tuple[int, ...]] = {}
 
-def _table_networks(postfix: Postfix, table: str) -> Iterator[tuple[Network, bool]]:
-    """Yield each range of a table and whether it permits; cidr_table(5) has the patterns in plain text."""
-    kind, _, name = table.partition(":")
-    if kind == "cidr":
-        for line in Path(name).read_text(encoding="utf-8", errors="replace").splitlines():
-            words = line.split(None, 1)
-            if words and not words[0].startswith("#"):
-                yield parse_network(words[0].lstrip("!")), not words[0].startswith("!")
-        return
-    for key in _keys(postfix, table):
-        yield parse_network(key), True
+    def read_from(self, path: str) -> str:
+        """Note the file's state before anything is read from it."""
+        self.sources[path] = _state(path)
+        return path
 
+    def _file(self, path: str) -> str:
+        """Return the patterns in a file: comments are whole lines."""
+        lines = Path(self.read_from(path)).read_text(encoding="utf-8", errors="replace").splitlines()
+        return " ".join(line for line in lines if not line.lstrip().startswith("#"))
 
-def _keys(postfix: Postfix, table: str) -> list[str]:
-    """Return the keys of a lookup table; raises `CommandFailed` where its type cannot be listed."""
-    if table.startswith("inline:"):
-        return re.findall(r"([^\s={},]+)\s*=", table)
-    if table.partition(":")[0] not in _LISTABLE:
-        raise CommandFailed(f"The table {table} cannot be listed.")
-    result = postfix.query("postmap", "-s", table).check("See whether the table is there.")
-    return [line.split(None, 1)[0] for line in result.out.decode("utf-8", "replace").splitlines() if line.strip()]
+    # Networks
 
+    def networks(self, value: str, depth: int = 0) -> Iterator[Trusted]:
+        """Yield the ranges of mynetworks, each with the entry that it stands in."""
+        for entry in entries(value):
+            pattern = entry.lstrip("!")
+            excluded = (len(entry) - len(pattern)) % 2 == 1
+            try:
+                if pattern.startswith("/"):
+                    if depth >= _DEEPEST:
+                        raise ValueError("files that include files")
+                    for network, _, inner in self.networks(self._file(pattern), depth + 1):
+                        yield Trusted(network, entry, excluded != inner)
+                elif is_elsewhere(pattern):
+                    for network in self._table_networks(pattern):
+                        yield Trusted(network, entry, excluded)
+                else:
+                    yield Trusted(parse_network(pattern), entry, excluded)
+            except (ValueError, OSError, CommandFailed):
+                self.problems.append(
+                    f"The entry {entry[:80]!a} of mynetworks cannot be read;"
+                    " clients that only it lets in are shown as open relays."
+                )
 
-def _domains(postfix: Postfix, values: list[str]) -> tuple[set[str], bool]:
-    """Return the domains of these lists, and whether all could be listed."""
-    found: set[str] = set()
-    complete = True
-    for value in values:
+    def _table_networks(self, table: str) -> list[Network]:
+        """Return the ranges, or the clients that have come up, that a table holds."""
+        kind, _, name = table.removeprefix("proxy:").partition(":")
+        if kind == "static":
+            return list(_EVERYBODY)
+        if kind == "cidr" and name.startswith("/") and (plain := _cidr(Path(self.read_from(name)))) is not None:
+            return plain
+        if kind in _LISTABLE:
+            # Such a table is looked up by address: a key that is a range lets nobody in.
+            return [net for key in self._keys(table) if (net := _host(key)) is not None]
+        return [net for key in self._ask(table, self._seen.clients) if (net := _host(key)) is not None]
+
+    # Domains
+
+    def domains(self, values: list[str]) -> set[str]:
+        """Return the domains of these lists, in lower case."""
+        found: set[str] = set()
+        for value in values:
+            excluded: set[str] = set()
+            for name in self._names(value):
+                (excluded if name.startswith("!") else found).add(name.lower())
+            found -= {name[1:] for name in excluded}
+        return found
+
+    def _names(self, value: str, depth: int = 0) -> Iterator[str]:
         for entry in entries(value):
             try:
-                if entry.startswith("/"):
-                    names = entries(_file(entry))
+                if entry.startswith("/") and depth < _DEEPEST:
+                    yield from self._names(self._file(entry), depth + 1)
                 elif _TABLE.fullmatch(entry):
-                    names = [key for key in _keys(postfix, entry.removeprefix("proxy:")) if "@" not in key]
+                    yield from (key for key in self._table_domains(entry) if "@" not in key)
                 else:
-                    names = [entry]
-                found.update(name.lower() for name in names)
+                    yield entry
             except (OSError, CommandFailed):
-                complete = False
-    return found, complete
+                self.complete = False
+
+    def _table_domains(self, table: str) -> Collection[str]:
+        kind, _, _ = table.removeprefix("proxy:").partition(":")
+        if kind == "inline" or kind in _LISTABLE:
+            return self._keys(table)
+        self.complete = False
+        return self._ask(table, [domain for domain in self._seen.domains if _DOMAIN.fullmatch(domain)])
+
+    # Tables
+
+    def _keys(self, table: str) -> list[str]:
+        """Return all keys of a table; raises `CommandFailed` where it cannot be listed."""
+        kind, _, name = table.removeprefix("proxy:").partition(":")
+        if kind == "inline":
+            return re.findall(r"([^\s={},]+)\s*=", name)
+        self.read_from(name + _INDEXED.get(kind, ""))
+        result = self._postfix.query("postmap", "-s", f"{kind}:{name}").check("See whether the table is there.")
+        return [line.split(None, 1)[0] for line in result.out.decode("utf-8", "replace").splitlines() if line.strip()]
+
+    def _ask(self, table: str, keys: Collection[str]) -> list[str]:
+        """Return those of `keys` that a table has; raises `CommandFailed` where it does not answer."""
+        self.must_ask = True
+        kind, _, name = table.removeprefix("proxy:").partition(":")
+        if kind in _IN_FILES and name.startswith("/"):
+            self.read_from(name)
+        if not keys:
+            return []
+        asked = "".join(f"{key}\n" for key in sorted(keys)).encode("utf-8", "replace")
+        result = self._postfix.run("postmap", "-q", "-", f"{kind}:{name}", give=asked)
+        # Its exit status is 1 where it found none of them, too.
+        if result.status != 0 and result.err.strip():
+            result.check("See whether the table is there.")
+        return [line.split("\t", 1)[0] for line in result.out.decode("utf-8", "replace").splitlines() if "\t" in line]
+
+
+def _cidr(path: Path) -> list[Network] | None:
+    """Return the ranges of a cidr_table(5); None where it has conditions, so that it must be asked."""
+    found: list[Network] = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split(None, 1)
+        # A line that begins with a blank goes on with the one before.
+        if not words or words[0].startswith("#") or line[0].isspace():
+            continue
+        if words[0].startswith("!") or words[0].lower() in ("if", "endif"):
+            return None
+        # A rule that is none is skipped by Postfix, too.
+        with suppress(ValueError):
+            found.append(ipaddress.ip_network(words[0].replace("[", "").replace("]", "")))
+    return found
+
+
+def _host(key: str) -> Network | None:
+    try:
+        return ipaddress.ip_network(ipaddress.ip_address(key))
+    except ValueError:
+        return None
+
+
+def _canonical(address: str) -> str:
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address
+
+
+def _state(path: str) -> tuple[int, ...]:
+    """Return what changes with a file; nothing where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _interfaces(postfix: Postfix) -> frozenset[str]:
