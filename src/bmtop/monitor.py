@@ -7,21 +7,22 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from bmtop.checked import QueueId
+from bmtop.checked import QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.accounts import Accounts
 from bmtop.incident.incident import Incident
 from bmtop.incident.lineage import Lineage, bounces
 from bmtop.incident.message import Message, Origin
 from bmtop.incident.picture import Picture
-from bmtop.incident.selection import Filter
-from bmtop.incident.territory import Territory
+from bmtop.incident.selection import Filter, Network
+from bmtop.incident.territory import Seen, Territory
 from bmtop.postfix import history, networks, queue
 from bmtop.postfix.census import Census
 from bmtop.postfix.follow import LogFollower
 from bmtop.postfix.instance import Postfix
 from bmtop.postfix.logline import decoded, events
 from bmtop.postfix.logtime import LogClock
+from bmtop.response.known import KnownRelays
 from bmtop.server import CommandFailed
 
 _TAIL = 2000
@@ -43,6 +44,8 @@ class Monitor:
         self._postfix = postfix
         self._clock = clock
         self._territory = Territory()
+        self._asked = Seen()
+        self._known_relays = KnownRelays(settings.state)
         self._incident = self._begin(settings.window)
         self._lineage = Lineage(self._is_own)
         self._census = Census(postfix, self._origin)
@@ -76,7 +79,9 @@ class Monitor:
 
     @window.setter
     def window(self, seconds: float) -> None:
+        known = self._incident.known
         self._incident = self._begin(seconds, self._incident)
+        self._incident.known_relays(known)
         self._lineage = Lineage(self._is_own)
         self._incident.queued(self._clock(), self.messages.values(), ())
         self._picture = None
@@ -101,9 +106,9 @@ class Monitor:
     async def run(self) -> None:
         """Read until cancelled."""
         # Whose mail is whose must be known before the first message is judged.
-        changed = await self._configure_if_changed(None)
+        await self._configure_if_changed()
         self._follower = asyncio.create_task(self._follow())
-        others = [asyncio.create_task(work) for work in (self._count(), self._list(), self._configure(changed))]
+        others = [asyncio.create_task(work) for work in (self._count(), self._list(), self._configure())]
         try:
             await asyncio.gather(*others)
         finally:
@@ -209,39 +214,63 @@ class Monitor:
 
     # The configuration
 
-    async def _configure(self, changed: float | None) -> None:
+    async def _configure(self) -> None:
         while True:
             await asyncio.sleep(_CONFIGURED_EVERY)
-            changed = await self._configure_if_changed(changed)
+            await self._configure_if_changed()
 
-    async def _configure_if_changed(self, changed: float | None) -> float | None:
-        """Read the configuration unless it is still of the time `changed`; return its time."""
+    async def _configure_if_changed(self) -> None:
+        """Read the configuration, unless it is still as it was and has no table to be asked about what came up."""
+        known = self._territory
+        seen = self._incident.seen() if known.must_ask else self._asked
         try:
-            now = await asyncio.to_thread(self._configuration_time)
-            if now != changed:
-                await asyncio.to_thread(self._configure_once)
-            return now
+            if seen != self._asked or not await asyncio.to_thread(networks.is_current, known):
+                self._configured(await asyncio.to_thread(self._read_configuration, seen), seen)
+            self._know(await asyncio.to_thread(self._known_relays.read))
         except CommandFailed as error:
             self._problems["configuration"] = str(error)
-            return None
+        except Refused as error:
+            self._problems["known"] = str(error)
 
-    def _configuration_time(self) -> float:
-        folder = Path(self._postfix.settings("config_directory").get("config_directory", "/etc/postfix"))
-        try:
-            return (folder / "main.cf").stat().st_mtime
-        except OSError:
-            return 0.0
+    def _read_configuration(self, seen: Seen) -> Territory:
+        return networks.territory(self._postfix, frozenset(self._settings.own_addresses), seen)
+
+    def _configured(self, territory: Territory, seen: Seen) -> None:
+        self._territory, self._asked = territory, seen
+        self._incident.territory(territory)
+        self._problems["configuration"] = ""
+
+    def _know(self, relays: tuple[Network, ...]) -> None:
+        self._incident.known_relays(relays)
+        self._problems["known"] = ""
 
     def _configure_once(self) -> None:
-        self._territory = networks.territory(self._postfix, frozenset(self._settings.own_addresses))
-        self._incident.territory(self._territory)
-        self._problems["configuration"] = ""
+        seen = self._incident.seen() if self._territory.must_ask else self._asked
+        self._configured(self._read_configuration(seen), seen)
+
+    def _know_once(self) -> None:
+        try:
+            self._know(self._known_relays.read())
+        except Refused as error:
+            self._problems["known"] = str(error)
+
+    def _ask_once(self) -> None:
+        """Ask the tables that cannot be listed for what the log and the queue brought up."""
+        if self._territory.must_ask:
+            self._configure_once()
 
     # Once
 
     def read_once(self) -> Picture:
         """Read the window's log and the queue once, and return the picture. Blocks."""
-        for step in (self._configure_once, self._read_log_once, self._count_once, self._list_once):
+        for step in (
+            self._configure_once,
+            self._know_once,
+            self._read_log_once,
+            self._count_once,
+            self._list_once,
+            self._ask_once,
+        ):
             try:
                 step()
             except CommandFailed as error:
@@ -281,7 +310,8 @@ class Monitor:
         self._list_once()
         returned = [m for m in self.messages.values() if m.envelope and m.login is None and _may_be_returned(m)]
         if returned:
-            with suppress(OSError):
+            with suppress(OSError, CommandFailed):
+                self._configure_once()
                 self._read_log(min(m.arrival for m in returned) - _FILTER_DELAY)
             self._census.attribute()
         return self.messages

@@ -25,7 +25,7 @@ from bmtop.incident.selection import Network
 from bmtop.incident.senders import Senders
 from bmtop.incident.territory import Seen, Territory
 
-# Domains and clients that a table must be asked for, at most so many at a time.
+# Domains that a table must be asked for: those longest unseen go first.
 _QUESTIONS = 5_000
 
 
@@ -86,7 +86,7 @@ class Incident:
         self._mail: dict[str, _Mail] = {}
         self._notifications: dict[str, str] = {}
         self._queue: dict[str, Message] = {}
-        self._domains: set[str] = set()
+        self._domains: dict[str, None] = {}
         self._log_time: float | None = None
         self._listed: float | None = None
 
@@ -189,8 +189,12 @@ class Incident:
 
     def _question(self, address: str) -> None:
         """Note a domain that a table must be asked for."""
-        if self._territory.must_ask and len(self._domains) < _QUESTIONS:
-            self._domains.add(lower(address.rpartition("@")[2]))
+        if self._territory.must_ask:
+            domain = lower(address.rpartition("@")[2])
+            self._domains.pop(domain, None)
+            self._domains[domain] = None
+            if len(self._domains) > _QUESTIONS:
+                del self._domains[next(iter(self._domains))]
 
     def seen(self) -> Seen:
         """Return the clients and domains that a table which cannot be listed must be asked for."""
@@ -228,6 +232,11 @@ class Incident:
         """Take a changed configuration."""
         self._territory = self._senders.territory = self._relays.territory = territory
         self._relays.recount(self._queue.values())
+
+    @property
+    def known(self) -> tuple[Network, ...]:
+        """The relays that were marked as honest ones."""
+        return self._relays.known
 
     def known_relays(self, networks: tuple[Network, ...]) -> None:
         """Take the relays that were marked as honest ones."""
