@@ -208,6 +208,21 @@ def test_postconf_answers_as_the_real_one_does(toy: Toy) -> None:
     both("-n")
 
 
+@pytest.mark.parametrize("junk", [b"", b"hello\n", b"C", b"C_ 1 2", b"T\x0a1795000000S\x03abc"])
+def test_what_is_no_queue_file_is_taken_as_the_real_ones_take_it(shared_toy: Toy, real: Programs, junk: bytes) -> None:
+    file = shared_toy.queue_directory / "hold" / "ABC12345"
+    file.write_bytes(junk)
+    file.chmod(0o700)
+    shutil.chown(file, "postfix")
+    toys = of_toy(shared_toy)
+    done, wanted = toys.run("postcat", "-q", file.name), real.run("postcat", "-q", file.name)
+    assert (done.returncode, done.stdout) == (wanted.returncode, wanted.stdout)
+    assert toys.told(done)[-1:] == real.told(wanted)[-1:]
+    listed, wanted = toys.run("postqueue", "-j"), real.run("postqueue", "-j")
+    assert listing(listed.stdout) == listing(wanted.stdout)
+    file.unlink()
+
+
 @pytest.fixture(scope="module")
 def mail_server() -> Iterator[Postfix]:
     """A real Postfix with something in its queue."""

@@ -59,7 +59,9 @@ def pack(kind: str, data: str | bytes = b"") -> bytes:
 def records(file: bytes) -> Iterator[Record]:
     """Yield the records of a queue file up to its end, where pointers lead to. Raises `ValueError` where it is none."""
     place, end = 0, len(file)
-    while place + 1 < end:
+    while place < end:
+        if place + 1 == end:
+            raise ValueError("a record is cut off")
         offset, kind, length = place, chr(file[place]), file[place + 1]
         place += 2
         shift = 7
@@ -106,9 +108,9 @@ def read(file: bytes) -> Queued:
             count += 1
         elif record.kind == "M":
             break
-    if size < 0 or sender is None:
-        raise ValueError("no size or no sender")
-    return Queued(size, arrival, sender, tuple(waiting), attributes, count)
+    if sender is None:
+        raise ValueError("no sender")
+    return Queued(len(file) if size < 0 else size, arrival, sender, tuple(waiting), attributes, count)
 
 
 def content(file: bytes) -> Iterator[bytes]:

@@ -109,7 +109,11 @@ def main() -> int:
     folder, seed = Path(sys.argv[1]).absolute(), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     child = sys.argv[3:] == ["--child"]
     start = time.time()
-    toy = lay_out(folder, start)
+    try:
+        toy = lay_out(folder, start)
+    except FileExistsError:
+        print(f"There is a toy in {folder} already; name a new folder.", file=sys.stderr)
+        return 2
     player = Player(folder, seed, start)
     player.play_until(start)
     if child:

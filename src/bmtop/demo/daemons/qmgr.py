@@ -41,7 +41,12 @@ class QueueManager:
         file = machine.spool.load(queue, id)
         if file is None or not machine.spool.move(id, queue, "active"):
             return
-        queued = queuefile.read(file)
+        try:
+            queued = queuefile.read(file)
+        except ValueError:
+            machine.log("qmgr", f'warning: saving corrupt file "{id}" from queue "active" to queue "corrupt"')
+            machine.spool.move(id, "active", "corrupt")
+            return
         machine.log("qmgr", f"{id}: from=<{quoted(queued.sender)}>, size={queued.size}, nrcpt={len(queued.waiting)}"
                     " (queue active)")  # fmt: skip
         spam = _part(file) in SPAM
@@ -138,7 +143,7 @@ class QueueManager:
                 status = os.stat(path)
             except FileNotFoundError:
                 continue
-            if status.st_mtime <= machine.now and status.st_nlink == 1:
+            if is_id(id) and status.st_mtime <= machine.now and status.st_nlink == 1:
                 due.append((status.st_mtime, id))
         for _, id in sorted(due)[:_AT_ONCE]:
             machine.after(0.0, partial(self._activate, id, "deferred"))

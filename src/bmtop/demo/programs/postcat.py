@@ -15,6 +15,7 @@ _USAGE = (
     " [-h (header text)] [-q (access queue)] [-v] [file(s)...]"
 )
 _QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")
+_FIRST = "MCTcFILSDRO/WVA>K<ion"  # rec_type.h, REC_TYPE_ENVELOPE
 _HEADER = re.compile(rb"[\x21-\x39\x3b-\x7e]+[ \t]*:")
 
 
@@ -27,7 +28,14 @@ def run(folder: Path, arguments: Sequence[str]) -> int:
         queues = spool(configuration(folder, options))
         for operand in operands:
             name, file = _open(queues, operand) if "q" in letters else _open_path(operand)
-            sys.stdout.buffer.write(b"".join(line + b"\n" for line in _print(name, file, parts)))
+            if file and chr(file[0]) not in _FIRST:
+                complain(sys.argv[0], f"warning: {name}: input is not a valid queue file")
+            elif file:
+                sys.stdout.buffer.write(b"".join(line + b"\n" for line in _print(name, file, parts)))
+    except ValueError:
+        sys.stdout.flush()
+        complain(sys.argv[0], "fatal: record read error")
+        return 1
     except Fatal as error:
         sys.stdout.flush()
         complain(sys.argv[0], f"fatal: {error}")

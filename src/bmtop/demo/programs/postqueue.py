@@ -1,5 +1,6 @@
 """postqueue(1): the queue as JSON lines (-j) or as a listing for people (-p)."""
 
+import contextlib
 import json
 import os
 import time
@@ -51,7 +52,8 @@ def _entries(queues: Spool) -> Iterator[_Entry]:
             status = queues.status(queue, id) if is_id(id) else None
             file = queues.load(queue, id) if status else None
             if status and file:
-                yield _entry(queues, queue, id, file, status)
+                with contextlib.suppress(ValueError):
+                    yield _entry(queues, queue, id, file, status)
 
 
 def _entry(queues: Spool, queue: str, id: str, file: bytes, status: os.stat_result) -> _Entry:
