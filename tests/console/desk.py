@@ -5,7 +5,7 @@ import io
 import re
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +14,13 @@ from typing import Any
 from rich.console import Console
 from textual.pilot import Pilot
 
+from bmtop.bluemind import OnlyInArgv
 from bmtop.checked import Login, QueueId
 from bmtop.console.app import BmtopApp
 from bmtop.incident.accounts import Accounts
 from bmtop.incident.message import Envelope, Message
 from bmtop.incident.picture import FailedLogin, Picture, QueueGauge, Relay, Sender, State
+from bmtop.incident.selection import Filter
 from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
 
@@ -95,6 +97,10 @@ class Desk:
         self.problems: tuple[str, ...] = ()
         self.complete = True
         self.comes_in: list[Message] = []
+        self.notifications: list[Message] = []
+
+    def bounces(self, wanted: Filter, chosen: Collection[Message]) -> tuple[Message, ...]:
+        return tuple(self.notifications)
 
     async def run(self) -> None:
         await asyncio.Event().wait()
@@ -127,6 +133,8 @@ class Hands:
         self.left_out: dict[QueueId, str] = {}
         self.entries: list[Entry] = []
         self.cut_off: list[Entry] = []
+        self.settled: list[tuple[str, str]] = []
+        self.argv_only = False
         self.copies: list[UndoCopy] = []
         self.undone: list[str] = []
         self.go = threading.Event()
@@ -179,14 +187,20 @@ class Hands:
         self._gate()
         return {id: f"Subject of {id}" for id in ids}
 
+    def with_subject(self, messages: Sequence[Message], wanted: Filter) -> tuple[Message, ...]:
+        self._gate()
+        return tuple(m for m in messages if wanted.subject is None or wanted.subject in f"Subject of {m.id}")
+
     def logout(self, login: Login) -> Done:
         self._gate()
         self.logouts.append(login)
         command = ("bm-cli", "user", "logout", "--email", login)
         return self.said or Done("logout", login, True, f"The sessions of {login} ended.", command, 0)
 
-    def set_password(self, login: Login, password: str) -> Done:
+    def set_password(self, login: Login, password: str, *, allow_argv: bool = False) -> Done:
         self._gate()
+        if self.argv_only and not allow_argv:
+            raise OnlyInArgv("Every user of the server would see the password.")
         self.passwords[login] = password
         return self.said or Done("passwd", login, True, f"{login} has a new password.", (), None)
 
@@ -198,6 +212,17 @@ class Hands:
 
     def unfinished(self) -> Sequence[Entry]:
         return tuple(self.cut_off)
+
+    def finish(self, cut_off: Entry, progress: Progress) -> Outcome | Restored:
+        self.settled.append(("finish", cut_off.number))
+        return Outcome(Plan("purge", Filter(login=STOLEN), (message(1),)), (message(1).id,))
+
+    def take_back(self, cut_off: Entry, progress: Progress) -> Outcome | Restored:
+        self.settled.append(("take back", cut_off.number))
+        return Restored("u-1", (message(1).id,))
+
+    def leave(self, cut_off: Entry) -> None:
+        self.settled.append(("leave", cut_off.number))
 
 
 class User:

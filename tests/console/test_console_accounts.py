@@ -2,12 +2,12 @@
 
 import gc
 
+from tests.console.desk import BOT, STOLEN, Desk, Hands, User, console, failed_login, sender
 from textual.widgets import Input
 
 from bmtop.console.secret import Secret
 from bmtop.response.plan import Done
 from bmtop.server import CommandFailed
-from tests.console.desk import BOT, STOLEN, Desk, Hands, User, console, failed_login, sender
 
 MADE = "mAde-Up-pass-w0rd"
 TYPED = "Typed-By-Hand-42!"
@@ -159,3 +159,18 @@ async def test_a_password_is_in_no_message_whatever_goes_wrong() -> None:
             assert MADE not in everything_kept(user)
     assert MADE not in repr(Secret(MADE))
     assert not hands.passwords
+
+
+async def test_where_the_process_list_would_show_the_password_it_asks_before() -> None:
+    for answer, expected in (("enter", {}), ("y", {STOLEN: MADE})):
+        hands = Hands(desk := Desk())
+        hands.argv_only = True
+        async with console(desk, hands) as user:
+            await user.press("p")
+            await user.sees(f"New password for {STOLEN}")
+            await user.press("right", "enter")
+            await user.sees("Every user of the server would see the password")
+            assert not hands.passwords
+            await user.press(answer)
+            await user.sees("Every user of the server", gone=True)
+            await user.when(lambda: hands.passwords == expected, "set, or left alone")  # noqa: B023

@@ -6,14 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.console.desk import BOT, HONEST, NOW, OFFICE, STOLEN, Desk, Hands, User, console, message
 
 from bmtop.checked import Refused
-from bmtop.console.dialogs.messages import Errand, Messages
 from bmtop.response.copies import NoRoom
 from bmtop.response.journal import Entry
 from bmtop.response.plan import UndoCopy
 from bmtop.server import CommandFailed
-from tests.console.desk import BOT, HONEST, NOW, OFFICE, STOLEN, Desk, Hands, User, console, message
 
 
 def queue(spam: int, honest: int = 3) -> Desk:
@@ -114,12 +113,8 @@ async def test_a_hundred_need_no_number() -> None:
 
 
 async def test_a_hundred_thousand_messages_can_be_looked_through() -> None:
-    desk = queue(0)
-    errand = Errand(
-        "purge", STOLEN, *_wanted(desk, 100_000), NOW, desk.accounts, Hands(desk).subjects, lambda text: Path("/x")
-    )
-    async with console(desk) as user:
-        user.app.push_screen(Messages(errand))
+    async with console(queue(100_000)) as user:
+        await user.press("d")
         screen = await user.sees("100,000 of 100,000 messages chosen · 100.0 MB")
         assert "Purge 100,000" in screen
         await user.press("down")
@@ -133,12 +128,6 @@ async def test_a_hundred_thousand_messages_can_be_looked_through() -> None:
         await user.sees("99,999 of 100,000 messages chosen")
         drawn = user.app.screen.query_one("#list")
         assert drawn.size.height < 50, "the list is as tall as the screen, however long it is"
-
-
-def _wanted(desk: Desk, number: int) -> tuple[object, ...]:
-    from bmtop.incident.selection import Filter
-
-    return Filter(login=STOLEN), [message(n) for n in reversed(range(number))]
 
 
 async def test_the_list_is_narrowed_and_single_messages_are_unticked() -> None:
@@ -225,15 +214,10 @@ async def test_all_can_be_unticked_and_one_picked() -> None:
 
 
 async def test_bounces_are_a_group_of_their_own_and_not_ticked() -> None:
-    desk = queue(2)
-    bounces = tuple(message(50 + n, None, sender="") for n in range(3))
-    errand = Errand(
-        "purge", STOLEN, *_wanted(desk, 2), NOW, desk.accounts, Hands(desk).subjects, lambda text: Path("/x"),
-        bounces=bounces,
-    )  # fmt: skip
-    plans = []
-    async with console(desk) as user:
-        user.app.push_screen(Messages(errand), plans.append)
+    hands = Hands(desk := queue(2))
+    desk.notifications = [message(50 + n, None, sender="") for n in range(3)]
+    async with console(desk, hands) as user:
+        await user.press("d")
         screen = await user.sees(r"\[ \] and 3 bounces that Postfix made for them")
         assert "2 of 2 messages chosen" in screen
         await user.press("b")
@@ -242,8 +226,21 @@ async def test_bounces_are_a_group_of_their_own_and_not_ticked() -> None:
         await user.press("b")
         await user.sees("Purge 2")
         await user.press("y")
-        await user.sees("messages chosen", gone=True)
-    assert len(plans[0].messages) == 2
+        await user.sees("Deleted 2 of 2")
+    assert len(hands.plans[0].messages) == 2
+
+
+async def test_the_subject_narrows_too() -> None:
+    hands = Hands(desk := queue(3))
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees("3 of 3 messages chosen")
+        await user.pilot.click("#subject")
+        await user.type(str(message(1).id))
+        await user.sees("1 of 3 messages chosen")
+        await user.press("enter", "y")
+        await user.sees("Deleted 1 of 1")
+    assert [m.id for m in hands.plans[0].messages] == [message(1).id]
 
 
 async def test_a_message_is_shown_whole_and_its_subject_on_demand() -> None:
@@ -376,7 +373,10 @@ async def test_a_failure_is_a_sentence_and_a_fault_of_bmtops_own_too() -> None:
     hands = Hands(desk := queue(2))
     async with console(desk, hands) as user:
         for error, sentence in (
-            (CommandFailed("postsuper failed: [red]no[/red]. See the journal."), r"postsuper failed: \[red\]no\[/red\]"),
+            (
+                CommandFailed("postsuper failed: [red]no[/red]. See the journal."),
+                r"postsuper failed: \[red\]no\[/red\]",
+            ),
             (KeyError("secret"), "bmtop itself failed.*KeyError"),
         ):
             hands.refuses = error
@@ -458,12 +458,44 @@ async def test_a_purge_is_taken_back() -> None:
     assert hands.undone == ["20261124-120000-abcd"]
 
 
-async def test_what_an_earlier_run_did_not_finish_is_said_at_the_start() -> None:
+@pytest.mark.parametrize(
+    ("action", "undo", "offered", "pressed", "settled"),
+    [
+        ("purge", "u-1", r"Later +Finish it +Take it back +Leave it so", "#finish", "finish"),
+        ("purge", "u-1", r"Later +Finish it +Take it back +Leave it so", "#take_back", "take back"),
+        ("hold", None, r"Later +Finish it +Take it back +Leave it so", "#leave", "leave"),
+        ("undo", "u-1", r"Later +Finish it +Leave it so", "#finish", "finish"),
+        ("password", None, r"do it again[^$]*Later +Leave it so", "#cancel", ""),
+    ],
+)
+async def test_what_an_earlier_run_did_not_finish_is_said_and_settled(
+    action: str, undo: str | None, offered: str, pressed: str, settled: str
+) -> None:
     hands = Hands(desk := queue(1))
-    hands.cut_off = [Entry("1", NOW - 60, "root", "purge", STOLEN, "begun", "")]
+    ids = () if action == "password" else (message(1).id, message(2).id)
+    hands.cut_off = [Entry("7", NOW - 60, "root", action, STOLEN, "begun", "", ids=ids, undo=undo)]
     async with console(desk, hands) as user:
-        screen = await user.sees("An earlier run of bmtop was ended in the middle of")
-        assert f"purge {STOLEN}" in screen
+        screen = await user.sees("An earlier run of bmtop was ended in the middle of this")
+        assert f"{action} {STOLEN}" in screen
+        assert re.search(offered, screen)
+        await user.pilot.click(pressed)
+        await user.sees("An earlier run", gone=True)
+        if settled in ("finish", "take back"):
+            await user.sees("Deleted 1 of 1" if settled == "finish" else "Brought back 1 of 1")
+        else:
+            await user.when(lambda: not user.app._runner.busy, "it is settled")
+    assert hands.settled == ([(settled, "7")] if settled else [])
+
+
+async def test_that_more_may_have_come_in_is_told_when_it_cannot_be_known() -> None:
+    hands = Hands(desk := queue(2))
+    desk.comes_in = [replace(message(30), envelope=None)]
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees("2 of 2 messages chosen")
+        await user.press("y")
+        screen = await user.sees("Whether more came in meanwhile is not known: The envelopes of 1 messages")
+        assert "Deleted 2 of 2" in screen
 
 
 async def test_any_choice_leads_to_exactly_the_messages_that_are_ticked() -> None:

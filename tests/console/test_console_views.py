@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from tests.console import desk
+from tests.console.desk import BOT, NOW, STOLEN, message, queue_id, relay, sender
 
 from bmtop.checked import Refused
 from bmtop.console import figures, results
@@ -27,8 +29,6 @@ from bmtop.incident.picture import Picture
 from bmtop.incident.selection import Filter
 from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, Outcome, Plan, Restored
-from tests.console import desk
-from tests.console.desk import BOT, NOW, STOLEN, message, queue_id, relay, sender
 
 
 def text(line: Line) -> str:
@@ -143,7 +143,12 @@ def test_a_sender_in_its_row() -> None:
 
 def test_a_relay_and_a_failed_login_in_their_rows() -> None:
     open_relay = row(relays.COLUMNS, relay(BOT, refused=3, queued=None, last_seen=0))
-    assert (open_relay["kind"], open_relay["by range"], open_relay["queued"], open_relay["seen"]) == ("OPEN", "", "-", "-")
+    assert (open_relay["kind"], open_relay["by range"], open_relay["queued"], open_relay["seen"]) == (
+        "OPEN",
+        "",
+        "-",
+        "-",
+    )
     trusted = row(relays.COLUMNS, relay("192.0.2.5", kind="trusted", network="192.0.2.0/24"))
     assert (trusted["kind"], trusted["by range"]) == ("TRUSTED", "192.0.2.0/24")
     tried = row(failed.COLUMNS, desk.failed_login(BOT, logins=(("a@x.example", 9), ("b@x.example", 3))))
@@ -153,7 +158,9 @@ def test_a_relay_and_a_failed_login_in_their_rows() -> None:
 
 @pytest.mark.parametrize("width", [76, 136])
 def test_the_gauge_in_words(width: int) -> None:
-    first, second, third = texts(gauge.lines(desk.gauge(1284, "critical", active=812, growth_per_minute=85.4), NOW, width))
+    first, second, third = texts(
+        gauge.lines(desk.gauge(1284, "critical", active=812, growth_per_minute=85.4), NOW, width)
+    )
     assert first.startswith("2,096 queued   ")
     assert first.endswith("CRITICAL  10.5 times the threshold of 200")
     assert cell_len(first) <= width
@@ -187,7 +194,9 @@ def test_the_title_keeps_modes_and_ages_where_there_is_little_room() -> None:
     long = text(title.title("mail.example.com", picture, NOW, ("READ-ONLY",), 138))
     assert "READ-ONLY  window 15m · log 2 s old · queue listed not yet · reading back… · " in long
     assert cell_len(long) == 138
-    short = text(title.title("a-rather-long-name.mail.example.com", picture, NOW, ("READ-ONLY", "PAUSED", "MASKED"), 78))
+    short = text(
+        title.title("a-rather-long-name.mail.example.com", picture, NOW, ("READ-ONLY", "PAUSED", "MASKED"), 78)
+    )
     assert cell_len(short) == 78
     for word in ("READ-ONLY", "PAUSED", "MASKED", "log 2 s old", "reading back…"):
         assert word in short
@@ -284,7 +293,7 @@ def test_a_plan_has_exactly_the_ticked_messages_that_are_listed(queues: list[str
     for step in steps:
         if step == "narrow":
             kept = kept[::2]
-            choice.narrow(Filter(login=STOLEN, queue="x"), kept)
+            choice.narrow(Filter(login=STOLEN, queue="x"), kept, bounces)
         elif step == "bounces":
             choice.with_bounces = not choice.with_bounces
         elif step == "all":

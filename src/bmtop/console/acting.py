@@ -6,7 +6,9 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from bmtop.console.deeds import Deeds
+from bmtop.console.deeds.accounts import logout, password
+from bmtop.console.deeds.messages import messages, undo
+from bmtop.console.deeds.runner import Runner
 from bmtop.console.target import Target
 from bmtop.response.plan import MessageAction
 
@@ -24,30 +26,30 @@ class Acting(Screen[None]):
         Binding("u", "undo", "Undo", tooltip="bring back the messages of a purge, on hold"),
     ]
 
-    def __init__(self, deeds: Deeds) -> None:
+    def __init__(self, runner: Runner) -> None:
         super().__init__()
-        self._deeds = deeds
+        self._runner = runner
 
     @property
     def target(self) -> Target | None:
         """The login or client that is selected."""
         raise NotImplementedError
 
-    def _begin(self, deed: Callable[[Target], Coroutine[Any, Any, None]]) -> None:
+    def _begin(self, deed: Callable[[Runner, Target], Coroutine[Any, Any, None]]) -> None:
         target = self.target
         if target is None:
             self.notify("Nothing is selected; choose a login or a client first.", severity="warning", markup=False)
         else:
-            self._deeds.start(lambda: deed(target))
+            self._runner.start(deed(self._runner, target))
 
     def action_logout(self) -> None:
-        self._begin(self._deeds.logout)
+        self._begin(logout)
 
     def action_password(self) -> None:
-        self._begin(self._deeds.password)
+        self._begin(password)
 
     def action_messages(self, action: MessageAction) -> None:
-        self._begin(lambda target: self._deeds.messages(action, target))
+        self._begin(lambda runner, target: messages(runner, action, target))
 
     def action_undo(self) -> None:
-        self._deeds.start(self._deeds.undo)
+        self._runner.start(undo(self._runner))

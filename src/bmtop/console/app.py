@@ -15,7 +15,8 @@ from textual.worker import Worker, WorkerState
 
 from bmtop.checked import Refused
 from bmtop.console.acting import Acting
-from bmtop.console.deeds import READ_ONLY, Deeds
+from bmtop.console.deeds.runner import READ_ONLY, Runner
+from bmtop.console.deeds.unfinished import unfinished
 from bmtop.console.dialogs.help import Help
 from bmtop.console.dialogs.messages import Messages
 from bmtop.console.overview import Overview
@@ -33,9 +34,6 @@ class BmtopApp(App[None]):
 
     CSS_PATH = "bmtop.tcss"
     TITLE = "bmtop"
-    # From 120 by 38 on, all panes are seen at once; below, one at a time.
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-high")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", tooltip="this list"),
         Binding("q", "quit", "Quit", tooltip="end bmtop; nothing on the server changes"),
@@ -61,18 +59,21 @@ class BmtopApp(App[None]):
         self._server = title
         self._export = export
         self._clock = clock
-        self._deeds = Deeds(self, monitor, responder, folder=folder or Path.cwd(), clock=clock)
+        self._runner = Runner(self, monitor, responder, folder=folder or Path.cwd(), clock=clock)
+        # From 120 by 38 on, all panes are seen at once; below, one at a time.
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-high")]
         self.set_class(mask, MASKED)
         self.register_theme(BMTOP)
         self.theme = BMTOP.name
 
     def get_default_screen(self) -> Screen[None]:
-        self._overview = Overview(self._server, self._monitor, self._responder, self._deeds, self._clock)
+        self._overview = Overview(self._server, self._monitor, self._responder, self._runner, self._clock)
         return self._overview
 
     def on_mount(self) -> None:
         self._reading = self.run_worker(self._monitor.run(), name="reading", exit_on_error=False)
-        self._deeds.start(self._deeds.unfinished)
+        self._runner.start(unfinished(self._runner))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.worker is self._reading and event.state is WorkerState.ERROR:
@@ -112,7 +113,7 @@ class BmtopApp(App[None]):
 
     async def action_quit(self) -> None:
         """End, unless an action is under way: its result would be seen by nobody."""
-        if self._deeds.busy:
+        if self._runner.busy:
             self.notify(
                 "An action is under way; wait for its result, or close its dialog.", severity="warning", markup=False
             )
@@ -131,7 +132,7 @@ class BmtopApp(App[None]):
     @work(exclusive=True, group="files")
     async def action_picture(self) -> None:
         svg = self.export_screenshot(title=shown(f"bmtop {self._server}", self))
-        await self._write("picture", lambda: str(self._deeds.save("screen", "svg", svg)))
+        await self._write("picture", lambda: str(self._runner.save("screen", "svg", svg)))
 
     async def _write(self, what: str, write: Callable[[], str]) -> None:
         try:

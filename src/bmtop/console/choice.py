@@ -30,7 +30,7 @@ class Choice:
     `bounces` is a group of its own, not part of it unless asked for.
     """
 
-    def __init__(self, wanted: Filter, frozen: Sequence[Message], bounces: Sequence[Message] = ()) -> None:
+    def __init__(self, wanted: Filter, frozen: Sequence[Message], bounces: Sequence[Message]) -> None:
         self.wanted = wanted
         self.frozen = frozen
         self.bounces = bounces
@@ -43,9 +43,9 @@ class Choice:
         """What the list shows, ticked or not."""
         return [*self._kept, *self.bounces] if self.with_bounces else self._kept
 
-    def narrow(self, wanted: Filter, kept: Sequence[Message]) -> None:
-        """Keep only `kept`, which is what `wanted` leaves of the frozen list."""
-        self.wanted, self._kept = wanted, kept
+    def narrow(self, wanted: Filter, kept: Sequence[Message], bounces: Sequence[Message]) -> None:
+        """Keep only what `wanted` leaves of the frozen list, and of the bounces."""
+        self.wanted, self._kept, self.bounces = wanted, kept, bounces
 
     def ticked(self, message: Message) -> bool:
         return message.id not in self._unticked

@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from bmtop.checked import Refused
 from bmtop.console import about
 from bmtop.console.acting import Acting
-from bmtop.console.deeds import Deeds
+from bmtop.console.deeds.runner import Runner
 from bmtop.console.figures import clock
 from bmtop.console.panes.keybar import KeyBar
 from bmtop.console.ports import Monitor, Responder
@@ -35,9 +35,9 @@ class Details(Acting):
     ]
 
     def __init__(
-        self, target: Target, monitor: Monitor, responder: Responder, deeds: Deeds, clock: Callable[[], float]
+        self, target: Target, monitor: Monitor, responder: Responder, runner: Runner, clock: Callable[[], float]
     ) -> None:
-        super().__init__(deeds)
+        super().__init__(runner)
         self._target = target
         self._monitor = monitor
         self._responder = responder

@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from bmtop.console.acting import Acting
 from bmtop.console.alert import Alert
-from bmtop.console.deeds import Deeds
+from bmtop.console.deeds.runner import Runner
 from bmtop.console.details import Details
 from bmtop.console.dialogs.notice import Notice
 from bmtop.console.figures import window
@@ -34,6 +34,7 @@ from bmtop.incident.picture import Picture
 
 WINDOWS = (300.0, 900.0, 3600.0, 21600.0, 86400.0)
 
+
 class Overview(Acting):
     AUTO_FOCUS = "#senders"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -48,9 +49,9 @@ class Overview(Acting):
     ]
 
     def __init__(
-        self, server: str, monitor: Monitor, responder: Responder, deeds: Deeds, clock: Callable[[], float]
+        self, server: str, monitor: Monitor, responder: Responder, runner: Runner, clock: Callable[[], float]
     ) -> None:
-        super().__init__(deeds)
+        super().__init__(runner)
         self._server = server
         self._monitor = monitor
         self._responder = responder
@@ -189,7 +190,7 @@ class Overview(Acting):
         elif isinstance(pane, Journal) and pane.current is not None:
             self.app.push_screen(Notice("Journal", pane.in_full(self._clock())))
         elif pane.target is not None:
-            self.app.push_screen(Details(pane.target, self._monitor, self._responder, self._deeds, self._clock))
+            self.app.push_screen(Details(pane.target, self._monitor, self._responder, self._runner, self._clock))
 
     def action_follow(self) -> None:
         self._following = not self._following

@@ -1,12 +1,13 @@
 """What the console needs from the rest: somebody who reads, and somebody who acts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from bmtop.checked import Login, QueueId
 from bmtop.incident.accounts import Accounts
 from bmtop.incident.message import Message
 from bmtop.incident.picture import Picture
+from bmtop.incident.selection import Filter
 from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
 
@@ -22,6 +23,9 @@ class Monitor(Protocol):
     def messages(self) -> Mapping[QueueId, Message]:
         """The queue as last listed, envelopes included."""
 
+    def bounces(self, wanted: Filter, chosen: Collection[Message]) -> tuple[Message, ...]:
+        """Return Postfix's own notifications about mail that `wanted` means, among it the `chosen` messages."""
+
     async def run(self) -> None:
         """Read until cancelled."""
 
@@ -36,11 +40,12 @@ class Monitor(Protocol):
 
 
 class Responder(Protocol):
-    """Acts on the server. The actions, `undos` and `subjects` block, so they are called in a thread.
+    """Acts on the server. What changes something, `undos` and `subjects` block: they are called in a thread.
 
-    They raise `Refused` or `CommandFailed`, whose text is one sentence for the user; `purge` raises `NoRoom`
-    where there is no room for the undo copy. `progress` is called in that thread, and raises `Refused` once
-    the user asked to stop.
+    They raise `Refused` or `CommandFailed`, whose text is one sentence for the user; among them `purge`
+    `NoRoom` where there is no room for the undo copy, and `set_password` `OnlyInArgv` where the list of
+    processes would show the password. `progress` is called in that thread, and raises `Refused` once the
+    user asked to stop.
     """
 
     @property
@@ -51,11 +56,16 @@ class Responder(Protocol):
     def undo(self, name: str, progress: Progress) -> Restored: ...
     def undos(self) -> Sequence[UndoCopy]: ...
     def subjects(self, ids: Sequence[QueueId]) -> Mapping[QueueId, str]: ...
+    def with_subject(self, messages: Sequence[Message], wanted: Filter) -> tuple[Message, ...]: ...
     def logout(self, login: Login) -> Done: ...
-    def set_password(self, login: Login, password: str) -> Done: ...
+    def set_password(self, login: Login, password: str, *, allow_argv: bool = False) -> Done: ...
     def make_password(self) -> str: ...
     def journal(self, last: int) -> Sequence[Entry]:
         """Return the newest entries, oldest first; quick."""
 
     def unfinished(self) -> Sequence[Entry]:
-        """Return what began and was cut off; quick."""
+        """Return what began and was cut off, oldest first; quick."""
+
+    def finish(self, cut_off: Entry, progress: Progress) -> Outcome | Restored: ...
+    def take_back(self, cut_off: Entry, progress: Progress) -> Outcome | Restored: ...
+    def leave(self, cut_off: Entry) -> None: ...

@@ -1,7 +1,7 @@
 """The list of messages that a purge or hold is about: frozen, narrowed, looked at, and then confirmed."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -35,7 +35,7 @@ _VERBS: dict[MessageAction, str] = {"purge": "Purge", "hold": "Hold", "release":
 class Errand:
     """What the dialog is opened for: `action` was asked for, on `messages` as they were at `frozen_at`.
 
-    `subjects` and `save` block, and raise `Refused` or `CommandFailed`.
+    `subjects`, `with_subject` and `save` block, and raise `Refused` or `CommandFailed`; `bounces` is quick.
     """
 
     action: MessageAction
@@ -45,9 +45,10 @@ class Errand:
     frozen_at: float
     accounts: Accounts
     subjects: Callable[[Sequence[QueueId]], Mapping[QueueId, str]]
+    with_subject: Callable[[Sequence[Message], Filter], Sequence[Message]]
+    bounces: Callable[[Filter, Collection[Message]], Sequence[Message]]
     save: Callable[[str], Path]
-    read_only: bool = False
-    bounces: tuple[Message, ...] = ()
+    read_only: bool
 
     @property
     def actions(self) -> tuple[MessageAction, ...]:
@@ -74,7 +75,7 @@ class Messages(Dialog[Plan]):
         mode = "   READ-ONLY" if errand.read_only else ""
         super().__init__(f"{_VERBS[errand.action]}: {errand.name}{mode}", tall=True)
         self._errand = errand
-        self._choice = Choice(errand.wanted, errand.messages, errand.bounces)
+        self._choice = Choice(errand.wanted, errand.messages, errand.bounces(errand.wanted, errand.messages))
         self._subjects: dict[QueueId, str] = {}
         self._needle = ""
         self._error = ""
@@ -141,9 +142,10 @@ class Messages(Dialog[Plan]):
                 ),
             ),
         ]
-        if errand.bounces:
+        bounces = self._choice.bounces
+        if bounces:
             box = "[x]" if self._choice.with_bounces else "[ ]"
-            told.append((Cell(f"{box} and {plural(len(errand.bounces), 'bounce')} that Postfix made for them: b"),))
+            told.append((Cell(f"{box} and {plural(len(bounces), 'bounce')} that Postfix made for them: b"),))
         return told
 
     def _hint(self) -> Cell:
@@ -154,9 +156,7 @@ class Messages(Dialog[Plan]):
         if self._errand.read_only:
             return Cell("Read-only: the list may be looked at; nothing will be changed.", "warn")
         if self._errand.action == "purge":
-            return Cell(
-                "Hold is instant and can be taken back; a purge can be undone for 24 hours.", "dim"
-            )
+            return Cell("Hold is instant and can be taken back; a purge can be undone for 24 hours.", "dim")
         return Cell("Hold is instant; Release lets them go again.", "dim")
 
     def _say(self, cell: Cell) -> None:
@@ -173,14 +173,21 @@ class Messages(Dialog[Plan]):
         errand = self._errand
         try:
             narrowing = narrowed(typed, errand.frozen_at)
-        except Refused as error:
+            kept = await asyncio.to_thread(self._kept, narrowing)
+        except (Refused, CommandFailed) as error:
             self._error = str(error)
             self._tell()
             return
-        kept = await asyncio.to_thread(lambda: [m for m in errand.messages if narrowing.matches(m, errand.accounts)])
-        self._choice.narrow(merged(errand.wanted, narrowing), kept)
+        wanted = merged(errand.wanted, narrowing)
+        self._choice.narrow(wanted, kept, errand.bounces(wanted, kept))
         self._error, self._settled = "", True
         self._list()
+
+    def _kept(self, narrowing: Filter) -> Sequence[Message]:
+        """Return what is left of the frozen list. Blocks."""
+        errand = self._errand
+        kept = [m for m in errand.messages if narrowing.matches(m, errand.accounts)]
+        return errand.with_subject(kept, narrowing)
 
     def action_tick(self) -> None:
         if self.focused is not self._table:
@@ -199,7 +206,7 @@ class Messages(Dialog[Plan]):
         self._list()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        return action != "bounces" or bool(self._errand.bounces)
+        return action != "bounces" or bool(self._choice.bounces)
 
     def action_to_list(self) -> None:
         self._table.focus()

@@ -15,7 +15,7 @@ from bmtop.incident.picture import QUEUES
 from bmtop.incident.selection import Filter, Network, network
 from bmtop.spans import moment
 
-NAMES = ("login", "client", "not client", "sender", "recipient", "since", "before", "queue")
+NAMES = ("login", "client", "not client", "sender", "recipient", "subject", "since", "before", "queue")
 
 
 def narrowed(typed: Mapping[str, str], now: float) -> Filter:
@@ -29,6 +29,7 @@ def narrowed(typed: Mapping[str, str], now: float) -> Filter:
         not_clients=_networks(given.get("not client", "")),
         sender=given.get("sender"),
         recipient=given.get("recipient"),
+        subject=given.get("subject"),
         since=moment(given["since"], now) if "since" in given else None,
         before=moment(given["before"], now) if "before" in given else None,
         queue=given.get("queue"),
@@ -41,7 +42,7 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 def merged(base: Filter, narrowing: Filter) -> Filter:
     """Return `base` with what `narrowing` sets besides."""
-    names = ("login", "clients", "not_clients", "sender", "recipient", "since", "before", "queue")
+    names = ("login", "clients", "not_clients", "sender", "recipient", "subject", "since", "before", "queue")
     return replace(base, **{n: getattr(narrowing, n) for n in names if getattr(narrowing, n) not in (None, ())})
 
 

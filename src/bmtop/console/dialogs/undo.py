@@ -34,7 +34,7 @@ COLUMNS: Sequence[Column[UndoCopy]] = (
 
 
 class UndoDialog(Dialog[UndoCopy]):
-    """Ends with the copy to bring back. The list has the focus: the choice is one more question away from being done."""
+    """Ends with the copy to bring back. The list has the focus: one more question comes before it is done."""
 
     AUTO_FOCUS = "#copies"
 

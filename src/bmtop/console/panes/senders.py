@@ -9,7 +9,6 @@ from bmtop.console.target import Target
 from bmtop.console.text import Cell, Kind
 from bmtop.incident.picture import Sender
 
-
 GRAVE = 50
 """The suspicion from which on the reasons are an alarm."""
 

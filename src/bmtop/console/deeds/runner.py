@@ -1,0 +1,101 @@
+"""What every deed needs: one at a time, off the event loop, and never without a last word."""
+
+import asyncio
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from textual.app import App
+from textual.screen import Screen
+
+from bmtop.checked import Refused
+from bmtop.console.dialogs.notice import Notice
+from bmtop.console.dialogs.progress import ProgressDialog, Steps
+from bmtop.console.ports import Monitor, Responder
+from bmtop.console.save import save
+from bmtop.console.text import Cell, Line
+from bmtop.response.plan import Progress
+from bmtop.server import CommandFailed
+
+T = TypeVar("T")
+
+READ_ONLY = "bmtop runs read-only: nothing is changed and no file is written; start it without --read-only."
+PATIENCE = 1.0
+"""Seconds that an action may take before a progress bar is shown."""
+
+
+class Runner:
+    """Runs one deed at a time; `busy` tells whether one is under way."""
+
+    def __init__(
+        self, app: App[Any], monitor: Monitor, responder: Responder, *, folder: Path, clock: Callable[[], float]
+    ) -> None:
+        self.monitor = monitor
+        self.responder = responder
+        self.clock = clock
+        self.busy = False
+        self._app = app
+        self._folder = folder
+
+    def start(self, deed: Coroutine[Any, Any, None]) -> None:
+        """Begin `deed`, unless another one is under way."""
+        if self.busy:
+            deed.close()
+        else:
+            self.busy = True
+            self._app.run_worker(self._guarded(deed), group="deeds")
+
+    async def _guarded(self, deed: Coroutine[Any, Any, None]) -> None:
+        try:
+            await deed
+        except (Refused, CommandFailed) as error:
+            await self.tell("Not done", [Cell(str(error))], alarm=True)
+        except Exception as error:
+            await self.tell("Broken off", [Cell(_fault(error))], alarm=True)
+        finally:
+            self.busy = False
+
+    async def ask(self, dialog: Screen[T]) -> T | None:
+        """Show `dialog`, and return what it ends with."""
+        return await self._app.push_screen_wait(dialog)
+
+    async def tell(self, heading: str, lines: Sequence[str | Cell | Line], *, alarm: bool = False) -> None:
+        """Show these lines until they are closed."""
+        await self.ask(Notice(heading, lines, alarm=alarm))
+
+    async def act(self, heading: str, work: Callable[[Progress], T], *, stoppable: bool = False) -> T:
+        """Run `work` in a thread to its end, with a progress bar once it takes longer than a moment."""
+        steps = Steps()
+        running = asyncio.ensure_future(asyncio.to_thread(work, steps.report))
+        await asyncio.wait({running}, timeout=PATIENCE)
+        if not running.done():
+            dialog = ProgressDialog(heading, steps, stoppable)
+            await self._app.push_screen(dialog)
+            await asyncio.wait({running})
+            dialog.dismiss()
+        return running.result()
+
+    async def change_queue(self, heading: str, work: Callable[[Progress], T]) -> T:
+        """Run `work`, which changes the queue and can be stopped, and list the queue again, however it ended."""
+        try:
+            return await self.act(heading, work, stoppable=True)
+        finally:
+            await self.monitor.refresh()
+
+    def refuse_when_read_only(self) -> None:
+        """Raise `Refused` before anything is asked that could not be done."""
+        if self.responder.read_only:
+            raise Refused(READ_ONLY)
+
+    def save(self, what: str, suffix: str, text: str) -> Path:
+        """Write a file that the user asked for; raises `Refused` where that may not be. Blocks."""
+        self.refuse_when_read_only()
+        return save(self._folder, what, suffix, text, self.clock())
+
+
+def _fault(error: Exception) -> str:
+    """Return where bmtop itself failed. The error's own text is left out: it may hold a password."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"bmtop itself failed ({type(error).__name__}{place}); the journal says how far it came. Please report it."
