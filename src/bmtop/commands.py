@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,10 +95,11 @@ def act_on_messages(
     bounces = monitor.bounces(wanted, messages)
     if with_bounces:
         messages = (*messages, *bounces)
-    elif bounces:
-        print(
-            f"{len(bounces):,} bounces that Postfix made for them are left; --bounces takes them, too.", file=sys.stderr
-        )
+    elif bounces and action != "release":
+        left = f"{len(bounces):,} bounces that Postfix made for them are left; --bounces takes them, too."
+        print(left, file=sys.stderr)
+    # What is on hold already is not held, and what is not on hold is not released.
+    messages = tuple(m for m in messages if action == "purge" or (m.queue == "hold") == (action == "release"))
     plan = Plan(action, wanted, messages)
     if not messages or dry_run:
         _say(Outcome(plan, (), dry_run=dry_run), as_json=as_json)
@@ -108,7 +109,7 @@ def act_on_messages(
         return REFUSED
     outcome = _act(responder, plan, without_undo=without_undo)
     _say(outcome, as_json=as_json)
-    _second_look(monitor, responder, plan)
+    _second_look(monitor, responder, plan, queue.values())
     return _status(outcome)
 
 
@@ -135,7 +136,9 @@ def _in_words(entry: Entry) -> str:
 
 def _tell_unfinished(responder: Responder) -> None:
     for entry in responder.unfinished():
-        if entry.action in ("purge", "hold", "release"):
+        if entry.action == "undo":
+            what = f"`bmtop undo {entry.undo}` finishes it"
+        elif entry.action in ("purge", "hold", "release"):
             back = f", `bmtop undo {entry.undo}` takes it back" if entry.undo else ""
             what = f"`bmtop {entry.action} --finish` finishes it{back}"
         else:
@@ -160,11 +163,11 @@ def _show_progress(done: int, total: int, step: str) -> None:
         print(f"\r\x1b[K{step} {done:,} of {total:,}" if total else f"\r\x1b[K{step}…", end="", file=sys.stderr)
 
 
-def _second_look(monitor: Monitor, responder: Responder, plan: Plan) -> None:
+def _second_look(monitor: Monitor, responder: Responder, plan: Plan, known: Collection[Message]) -> None:
     """Say what came in while the action ran; it is not part of it."""
-    later = came_later(monitor.read_queue().values(), plan.filter, monitor.accounts, plan.messages)
+    later = came_later(monitor.read_queue().values(), plan.filter, monitor.accounts, known)
     count = len(responder.with_subject(later, plan.filter))
-    if count:
+    if count and plan.action != "release":
         print(f"{count:,} more came in meanwhile; run the same {plan.action} again.", file=sys.stderr)
 
 
