@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bmtop import __version__, commands, config
-from bmtop.checked import Login, QueueId, Refused
+from bmtop import __version__, commands, config, trust
+from bmtop.checked import Client, Login, QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.selection import Filter, network
 from bmtop.server import CommandFailed
@@ -116,6 +116,17 @@ def _parser() -> argparse.ArgumentParser:
     passwd.add_argument("--make", action="store_true", help="make one, and print it")
     passwd.add_argument("--in-process-list", action="store_true",
                         help="accept that every user of the server can see it while it is set")  # fmt: skip
+    untrust = command("untrust", "take one client out of mynetworks: the range around it is split")
+    untrust.add_argument("client", nargs="?", metavar="ADDRESS", type=_checked(Client))
+    untrust.add_argument("--undo", action="store_true", help="trust it again (default: the newest)")
+    how = untrust.add_mutually_exclusive_group()
+    how.add_argument("--dry-run", action="store_true", help="only show mynetworks before and after")
+    how.add_argument("--yes", action="store_true", help="do not ask")
+    untrust.add_argument("--json", action="store_true")
+    known = command("known", "mark a relay as an honest one, which takes it out of the alarm; or list those")
+    known.add_argument("client", nargs="?", metavar="ADDRESS", help="an address or a range")
+    known.add_argument("--forget", action="store_true", help="take it off the list")
+    known.add_argument("--json", action="store_true", help="the list as JSON")
     check = command("check", "one line and an exit status, for monitoring")
     check.add_argument("--warning", type=int, metavar="N")
     check.add_argument("--critical", type=int, metavar="N")
@@ -147,6 +158,12 @@ def _run(found: argparse.Namespace, settings: Settings) -> int:
             return commands.list_undos(settings, as_json=found.json)
         case "undo":
             return commands.undo(settings, found.id, yes=found.yes, as_json=found.json)
+        case "untrust":
+            return trust.untrust(
+                settings, found.client, take_back=found.undo, dry_run=found.dry_run, yes=found.yes, as_json=found.json
+            )  # fmt: skip
+        case "known":
+            return trust.known(settings, found.client, forget=found.forget, as_json=found.json)
         case "check":
             return commands.check(settings, found.warning, found.critical)
         case "logout":

@@ -1,6 +1,7 @@
 """The picture as text and as JSON: what `bmtop report` prints, and what the console exports."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -8,10 +9,12 @@ from typing import Any
 
 import humanize
 
-from bmtop.incident.picture import QUEUES, FailedLogin, Picture, QueueGauge, Relay, Sender
+from bmtop.incident.picture import QUEUES, Blocked, FailedLogin, Picture, QueueGauge, Relay, Sender
 from bmtop.visible import visible
 
 _MOST_ROWS = 20
+_MOST_OF_ANSWER = 100
+_ADDRESS = re.compile(r"[^\s<>@;,]+@[^\s<>@;,]+")
 
 
 def iso(moment: float | None) -> str | None:
@@ -31,6 +34,7 @@ def as_dict(picture: Picture) -> dict[str, Any]:
         "senders": [_sender(row) for row in picture.senders],
         "relays": [_relay(row) for row in picture.relays],
         "failed_logins": [_failed(row) for row in picture.failed_logins],
+        "blocked": [_blocked(row) for row in picture.blocked],
         "problems": [visible(problem) for problem in picture.problems],
     }
 
@@ -88,6 +92,19 @@ def _failed(row: FailedLogin) -> dict[str, Any]:
     }
 
 
+def _blocked(row: Blocked) -> dict[str, Any]:
+    return {
+        "who": row.who,
+        "kind": row.kind,
+        "since": iso(row.since),
+        "last_seen": iso(row.last_seen),
+        "recipients": row.recipients,
+        "deferred": row.deferred,
+        "host": row.host,
+        "answer": row.answer,
+    }
+
+
 def as_json(picture: Picture) -> str:
     """Return the report as JSON text, ASCII only: nothing in it can act on a terminal."""
     return json.dumps(as_dict(picture), indent=2)
@@ -97,10 +114,18 @@ def masked(picture: Picture) -> Picture:
     """Return the picture with the local parts of logins hidden, for a shared screen."""
     senders = tuple(replace(s, login=mask(s.login), logins=tuple(map(mask, s.logins))) for s in picture.senders)
     failed = tuple(
-        replace(f, logins=tuple((mask(n), c) for n, c in f.logins), succeeded=tuple(map(mask, f.succeeded)))
+        replace(
+            f,
+            logins=tuple((mask(n), c) for n, c in f.logins),
+            succeeded=tuple(map(mask, f.succeeded)),
+            got_in=tuple((mask(n), t) for n, t in f.got_in),
+        )
         for f in picture.failed_logins
     )
-    return replace(picture, senders=senders, failed_logins=failed)
+    attacked = tuple(replace(a, login=mask(a.login)) for a in picture.attacked)
+    # A server's answer may quote any address.
+    blocked = tuple(replace(b, answer=_ADDRESS.sub(lambda m: mask(m[0]), b.answer)) for b in picture.blocked)
+    return replace(picture, senders=senders, failed_logins=failed, attacked=attacked, blocked=blocked)
 
 
 def mask(address: str) -> str:
@@ -117,6 +142,8 @@ def as_text(picture: Picture) -> str:
         _table("Top SASL senders", picture.senders, _SENDER_COLUMNS),
         _table("Untrusted relay clients", picture.relays, _RELAY_COLUMNS),
         _table("Failed logins", picture.failed_logins, _FAILED_COLUMNS),
+        _table("Logins tried from several addresses", picture.attacked, _ATTACKED_COLUMNS) if picture.attacked else "",
+        _table("Who refuses our mail", picture.blocked, _BLOCKED_COLUMNS) if picture.blocked else "",
         *(f"! {visible(problem)}" for problem in picture.problems),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -155,8 +182,25 @@ _FAILED_COLUMNS: _Columns = (
     ("client", lambda row: row.client),
     ("failures", lambda row: row.failures),
     ("got in as", lambda row: ", ".join(row.succeeded) or "-"),
-    ("tried", lambda row: ", ".join(f"{name or '(not logged)'} {count}" for name, count in row.logins[:5])),
+    ("tried", lambda row: ", ".join(_tried(row)[:5])),
 )
+_ATTACKED_COLUMNS: _Columns = (
+    ("login", lambda row: row.login),
+    ("addresses", lambda row: len(row.clients)),
+    ("failures", lambda row: row.failures),
+    ("got in from", lambda row: ", ".join(client for client, _ in row.got_in) or "-"),
+)
+_BLOCKED_COLUMNS: _Columns = (
+    ("who", lambda row: row.who),
+    ("recipients", lambda row: row.recipients),
+    ("since", lambda row: iso(row.since)),
+    ("answer", lambda row: row.answer[:_MOST_OF_ANSWER]),
+)
+
+
+def _tried(row: FailedLogin) -> list[str]:
+    unnamed = [f"(not logged) {row.unnamed}"] if row.unnamed else []
+    return [f"{name or '(empty)'} {count}" for name, count in row.logins] + unnamed
 
 
 def _table(title: str, rows: Sequence[object], columns: _Columns) -> str:

@@ -46,11 +46,11 @@ class KnownRelays:
         marked = network(client)
         with gate.action("mark as known", str(marked)) as step:
             if marked in self.read():
-                step.sentence = f"{_short(marked)} was known as an honest relay already."
+                step.sentence = f"{short(marked)} was known as an honest relay already."
             else:
                 stamp = time.strftime("%Y-%m-%d", time.localtime())
-                self._write([*self._lines(), f"{_short(marked)}  # {whoami()}, {stamp}"])
-                step.sentence = f"{_short(marked)} is known as an honest relay now."
+                self._write([*self._lines(), f"{short(marked)}  # {whoami()}, {stamp}"])
+                step.sentence = f"{short(marked)} is known as an honest relay now."
             return step.sentence
 
     def unmark(self, gate: Gate, client: str) -> str:
@@ -59,11 +59,11 @@ class KnownRelays:
         with gate.action("unmark as known", str(marked)) as step:
             if marked in self.read():
                 self._write([line for line in self._lines() if not _entry(line) or network(_entry(line)) != marked])
-                step.sentence = f"{_short(marked)} is no known relay any more."
+                step.sentence = f"{short(marked)} is no known relay any more."
                 return step.sentence
             around = next((str(one) for one in self.read() if _within(marked, one)), None)
             where = f" itself; {around} is: take that off" if around else ""
-            raise Refused(f"{_short(marked)} is not on the list of known relays{where}.")
+            raise Refused(f"{short(marked)} is not on the list of known relays{where}.")
 
     def _lines(self) -> list[str]:
         try:
@@ -98,7 +98,7 @@ def _entry(line: str) -> str:
     return line.partition("#")[0].strip()
 
 
-def _short(marked: Network) -> str:
+def short(marked: Network) -> str:
     """Return a single address without its prefix."""
     return str(marked.network_address) if marked.num_addresses == 1 else str(marked)
 
