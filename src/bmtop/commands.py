@@ -318,10 +318,11 @@ def check(settings: Settings, warning: int | None, critical: int | None) -> int:
     critical = settings.threshold if critical is None else critical
     warning = critical if warning is None else warning
     status = 2 if gauge.total >= critical else 1 if gauge.total >= warning else 0
-    suspects = [row for row in picture.senders if row.reasons]
+    suspects = [(row.login, row.reasons) for row in picture.senders if row.suspected]
+    suspects += [(row.client, row.reasons) for row in picture.relays if row.suspected]
     if suspects and not status:
         status = 1
-    who = f", suspected: {visible(suspects[0].login)} ({suspects[0].reasons[0]})" if suspects else ""
+    who = f", suspected: {visible(suspects[0][0])} ({suspects[0][1][0]})" if suspects else ""
     word = ("OK", "WARNING", "CRITICAL")[status]
     print(f"BMTOP {word} - {gauge.total} queued{who} | queue={gauge.total};{warning};{critical};0")
     return status
