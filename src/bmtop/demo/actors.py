@@ -11,7 +11,7 @@ from bmtop.demo.daemons.providers import victim
 PAST = 2400.0  # seconds of quiet before the story begins
 END = 3600.0
 BREAK_IN = 12.5
-_ENOUGH = 360.0  # from here on the bots send only now and then: the queue is bounded
+_ENOUGH = 300.0  # from here on the bots send only now and then: the queue is bounded
 # Messages a second of the stolen login: until when, and how many.
 _PACE = ((45.0, 16.0), (120.0, 9.0), (_ENOUGH, 4.0), (END, 0.15))
 
@@ -140,19 +140,21 @@ def wave(rng: Random, client: Client, number: int) -> Iterator[Beat]:
 
 
 def second_login(rng: Random) -> Iterator[Beat]:
-    """A second stolen login, which sends as itself and from one address only."""
+    """A second stolen login, guessed after a few tries, which sends as itself and from one address only."""
     login, client = cast.EVENTS.login, cast.SECOND_THIEF
+    for turn, at in enumerate((15.0, 16.5, 18.0)):
+        yield from _guess(at, f"second {-1 - turn}", client, [(login, f"events{turn}"), (login, f"Events{turn}")])
     at, turn = 20.0, 0
     while at < END:
-        count = 14 if at < _ENOUGH else 1
+        count = 24 if at < _ENOUGH else 1
         connection = f"second {turn}"
         yield Beat(at, connection, client, Connect())
         yield Beat(at + 0.1, connection, client, Login(login, cast.EVENTS.password))
         for sent in range(count):
             letter = _spam(rng, "second login", login, 3, as_login=True)
-            yield Beat(at + 0.4 + 0.6 * sent, connection, client, letter)
-        yield Beat(at + 0.5 + 0.6 * count, connection, client, Quit())
-        at, turn = at + 0.6 * count + rng.uniform(1, 3) + (0 if at < _ENOUGH else 30), turn + 1
+            yield Beat(at + 0.4 + 0.35 * sent, connection, client, letter)
+        yield Beat(at + 0.5 + 0.35 * count, connection, client, Quit())
+        at, turn = at + 0.35 * count + rng.uniform(1, 2) + (0 if at < _ENOUGH else 30), turn + 1
 
 
 def _spam(rng: Random, part: str, sender: str, most: int, *, as_login: bool = False) -> Send:

@@ -45,9 +45,15 @@ def _office(number: int) -> Client:
 SALES = Person("sales@example.com", "Summer2019", _office(131), ("customer.example", "partner.example"))
 EVENTS = Person("events@example.com", "events123", _office(134), ("partner.example", "school.example"))
 SUPPORT = Person("support@example.com", "Vq7.rain-Lamp", _office(132), ("customer.example", "grey.example"))
-OFFICE = Person("office@example.com", "9tulips+Bread", _office(133), ("supplier.example", "offline.example"))
+OFFICE = Person(
+    "office@example.com", "9tulips+Bread", _office(133),
+    ("supplier.example", "city.example", "customer.example", "offline.example"),
+)  # fmt: skip
 _AT_HOME = Client("dsl-21.access.example", "198.51.100.121", "[198.51.100.121]", tls=True)
-PRESS = Person("press@example.com", "Ink&paper77", _AT_HOME, ("partner.example", "letters.example", "full.example"))
+PRESS = Person(
+    "press@example.com", "Ink&paper77", _AT_HOME,
+    ("partner.example", "letters.example", "school.example", "full.example"),
+)  # fmt: skip
 ACCOUNTING = Person("accounting@example.com", "Ledger#2040", _office(135), ("supplier.example", "city.example"))
 COLLEAGUES = (SALES, SUPPORT, OFFICE, PRESS, EVENTS, ACCOUNTING)
 # accounting's password is kept in a directory elsewhere: BlueMind cannot change it.
