@@ -1,0 +1,216 @@
+"""Keep holding: what a login or a client newly queues is put on hold within a second, for as long as it is on.
+
+The log names a new message within milliseconds, and the queue itself is looked through besides. Whose it is says
+the queue file alone.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+from bmtop.checked import QueueId, Refused
+from bmtop.incident.accounts import Accounts
+from bmtop.incident.message import Envelope, Message
+from bmtop.incident.selection import Filter
+from bmtop.postfix.connections import Handed, SmtpdLog
+from bmtop.postfix.envelope import envelopes
+from bmtop.postfix.instance import Postfix
+from bmtop.postfix.queue import files
+from bmtop.postfix.queuefile import Head, plain_address, read_head
+from bmtop.response.gate import Gate, Step
+from bmtop.response.hold import hold_or_release
+from bmtop.response.messages import in_queue
+from bmtop.response.plan import Done, Plan, no_progress
+from bmtop.server import CommandFailed
+
+_LOOKED_EVERY = 0.5
+# A look through a long queue takes its time: at most this share of it goes into that.
+_LOOKING_SHARE = 0.2
+# Ids that the log named, and a content filter may give back under others.
+_MOST_NAMED = 10_000
+
+
+class KeepHolding:
+    """Begin it, call `tick` several times a second, and end it; all block for a moment.
+
+    `held` counts the messages that it put on hold, `missed` those that had left before. `problem` is a sentence
+    while it cannot work, else empty.
+    """
+
+    def __init__(
+        self, postfix: Postfix, gate: Gate, wanted: Filter, target: str, *, accounts: Accounts, log: Path
+    ) -> None:
+        if not (wanted.login or wanted.clients) or _more_than_source(wanted):
+            raise Refused("Keep holding takes a login or a client, and not more; leave the other filters out.")
+        self.target = target
+        self.held: list[QueueId] = []
+        self.missed = 0
+        self.problem = ""
+        self.on = False
+        self._postfix = postfix
+        self._gate = gate
+        self._wanted = wanted
+        self._accounts = accounts
+        self._log = SmtpdLog(log, time.time())
+        self._known: set[str] = set()
+        self._named: dict[str, str | None] = {}
+        self._tried: set[str] = set()
+        self._next_look = 0.0
+
+    @property
+    def sentence(self) -> str:
+        """How it goes, in one sentence."""
+        held = "1 message" if len(self.held) == 1 else f"{len(self.held):,} messages"
+        missed = f" {self.missed:,} had left before they could be held." if self.missed else ""
+        return f"{held} of {self.target} put on hold.{missed}"
+
+    def begin(self) -> None:
+        """Switch it on: what comes into the queue from now on is held. Raises `Refused` or `CommandFailed`."""
+        with self._gate.action("keep holding", self.target, filter=self._wanted.as_dict()) as step:
+            self._known = {name for name, path in self._files() if _is_whole(path)}
+            try:
+                self._log.news()
+            except OSError as error:
+                self.problem = _unreadable(error)
+            self.on = True
+            step.sentence = f"What {self.target} newly queues is put on hold."
+
+    def end(self) -> Done:
+        """Switch it off, after a last look. Raises `Refused` where the journal cannot be written."""
+        self._next_look = 0.0
+        self.tick()
+        self.on = False
+        with self._gate.action("stop holding", self.target, ids=self.held) as step:
+            step.sentence = self.sentence
+        return Done("stop holding", self.target, True, self.sentence)
+
+    def tick(self) -> int:
+        """Hold what is new, and return how many messages that was.
+
+        The lock of actions is not taken: nothing but a message that came in since is touched, and a long purge
+        must not let the next ones through.
+        """
+        try:
+            self.problem = ""
+            named = self._read_log()
+            if not named and time.monotonic() < self._next_look:
+                return 0
+            began = time.monotonic()
+            count = self._look()
+            took = time.monotonic() - began
+            self._next_look = began + took + max(_LOOKED_EVERY, took / _LOOKING_SHARE)
+        except (Refused, CommandFailed) as error:
+            self.problem = str(error)
+            return 0
+        return count
+
+    def _read_log(self) -> bool:
+        """Take the ids that the log names as theirs; tell whether there is one."""
+        try:
+            news = self._log.news()
+        except OSError as error:
+            # The looks through the queue find what is new all the same, half a second later.
+            self.problem = _unreadable(error)
+            return False
+        named = False
+        for handed in news:
+            if isinstance(handed, Handed) and self._is_theirs(handed):
+                self._named[handed.id] = handed.origin
+                self._known.discard(handed.id)
+                named = True
+        while len(self._named) > _MOST_NAMED:
+            del self._named[next(iter(self._named))]
+        return named
+
+    def _is_theirs(self, handed: Handed) -> bool:
+        if handed.origin is not None:
+            return handed.origin in self._named
+        return self._wanted.matches_source(handed.login, handed.client, self._accounts)
+
+    def _look(self) -> int:
+        theirs: list[Message] = []
+        there: set[str] = set()
+        for name, path in self._files():
+            there.add(name)
+            if name not in self._known and (message := self._new(name, path)) is not None:
+                theirs.append(message)
+        self.missed += len(self._tried - there)
+        self._known &= there
+        self._tried = {str(message.id) for message in theirs}
+        if not theirs:
+            return 0
+        plan = Plan("hold", self._wanted, tuple(theirs))
+        done = hold_or_release(self._postfix, plan, no_progress, nullcontext(Step())).done
+        self.held += done
+        self._known.update(done)
+        self._tried.difference_update(done)
+        return len(done)
+
+    def _files(self) -> Iterator[tuple[str, str]]:
+        try:
+            yield from files(self._postfix.queue_directory)
+        except OSError as error:
+            raise Refused(
+                f"The queue cannot be looked through ({(error.strerror or 'no').lower()}), so nothing new is held;"
+                " run bmtop as root."
+            ) from None
+
+    def _new(self, name: str, path: str) -> Message | None:
+        """Return the message in a queue file that is new, if it is theirs; what is not whole yet is looked at again."""
+        try:
+            head = read_head(path) if _is_whole(path) else None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Refused(f"{path} cannot be read ({(error.strerror or 'no').lower()}); run bmtop as root.") from None
+        if head is None:
+            return None
+        message = _message(name, os.path.relpath(path, self._postfix.queue_directory), head)
+        if self._is_held(path) or message is None or not self._is_meant(message):
+            self._known.add(name)
+            return None
+        return message
+
+    def _is_held(self, path: str) -> bool:
+        return in_queue(self._postfix.queue_directory, path, "hold")
+
+    def _is_meant(self, message: Message) -> bool:
+        if self._wanted.matches(message, self._accounts):
+            return True
+        origin = self._named.get(message.id)
+        if origin is None:
+            return False
+        # Back from a content filter: the log says whose it was, and the queue file that it is the same mail.
+        found = envelopes(self._postfix, [message.id]).get(message.id)
+        return found is not None and found.origin == origin
+
+
+def _more_than_source(wanted: Filter) -> bool:
+    only_source = Filter(login=wanted.login, clients=wanted.clients, not_clients=wanted.not_clients)
+    return wanted != only_source
+
+
+def _is_whole(path: str) -> bool:
+    """Tell whether a queue file is all there: cleanup(8) then makes it executable for its owner."""
+    try:
+        return bool(os.lstat(path).st_mode & 0o100)
+    except FileNotFoundError:
+        return False
+
+
+def _message(name: str, path: str, head: Head) -> Message | None:
+    """Return the message of a queue file, at `path` below the queues; None where the file's name is no queue id."""
+    try:
+        id = QueueId(name)
+    except Refused:
+        return None
+    sender = head.sender.decode("utf-8", "surrogateescape")
+    login, client = (None if v is None else v.decode("utf-8", "surrogateescape") for v in (head.login, head.client))
+    envelope = Envelope(login, None if client is None else plain_address(client), sender=sender)
+    return Message(id, path.partition("/")[0], head.arrival, head.size, sender, (), envelope=envelope)
+
+
+def _unreadable(error: OSError) -> str:
+    return f"The log cannot be read ({(error.strerror or 'no').lower()}); the queue is looked through instead."
