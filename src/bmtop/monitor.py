@@ -2,37 +2,39 @@
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from bmtop.checked import QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.accounts import Accounts
+from bmtop.incident.events import Event
 from bmtop.incident.incident import Incident
 from bmtop.incident.lineage import Lineage, bounces
 from bmtop.incident.message import Message, Origin
 from bmtop.incident.picture import Picture
 from bmtop.incident.selection import Filter, Network
 from bmtop.incident.territory import Seen, Territory
-from bmtop.postfix import history, networks, queue
+from bmtop.postfix import networks, queue
 from bmtop.postfix.census import Census
-from bmtop.postfix.follow import LogFollower
 from bmtop.postfix.instance import Postfix
-from bmtop.postfix.logline import decoded, events
-from bmtop.postfix.logtime import LogClock
+from bmtop.postfix.logreader import LogReader
 from bmtop.response.known import KnownRelays
 from bmtop.server import CommandFailed
 
-_TAIL = 2000
 _LISTED_EVERY = 2.0
-# A listing that takes long is made less often: at most this share of the time goes into it.
-_LISTING_SHARE = 0.2
+# What takes long is done less often: at most this share of the time goes into it.
+_SHARE = 0.2
+_COUNTED_EVERY = 1.0
 _CONFIGURED_EVERY = 5.0
 _PICTURE_EVERY = 0.25
+# After something went wrong that nobody thought of.
+_RETRIED_AFTER = 5.0
+# So many messages are told of without letting others have their turn.
+_AT_ONCE = 500
 # A content filter holds a message for at most this long.
 _FILTER_DELAY = 3600.0
+_PARTS = ("reading", "log", "queue", "listing", "counts", "envelopes", "configuration", "known")
 
 
 class Monitor:
@@ -50,10 +52,12 @@ class Monitor:
         self._lineage = Lineage(self._is_own)
         self._census = Census(postfix, self._origin)
         self._listing = asyncio.Lock()
-        self._lines: deque[str] = deque(maxlen=_TAIL)
-        self._line_count = 0
-        self._read_back = self._counted = self._opened = False
-        self._problems: dict[str, str] = {}
+        self._listings: set[asyncio.Task[None]] = set()
+        self._log = LogReader(settings.log_file, self._feed, clock)
+        self._opened = self._asked_for_queue = False
+        # The incident that knows the queue.
+        self._told: Incident | None = None
+        self._problems = dict.fromkeys(_PARTS, "")
         self._follower: asyncio.Task[None] | None = None
         self._picture: Picture | None = None
 
@@ -79,43 +83,72 @@ class Monitor:
 
     @window.setter
     def window(self, seconds: float) -> None:
-        known = self._incident.known
-        self._incident = self._begin(seconds, self._incident)
-        self._incident.known_relays(known)
-        self._lineage = Lineage(self._is_own)
-        self._incident.queued(self._clock(), self.messages.values(), ())
-        self._picture = None
+        self._begin_again(seconds)
         if self._follower is not None:
             self._follower.cancel()
             self._follower = asyncio.create_task(self._follow())
 
+    def _begin_again(self, window: float) -> None:
+        known = self._incident.known
+        self._incident = self._begin(window, self._incident)
+        self._incident.known_relays(known)
+        self._lineage = Lineage(self._is_own)
+        self._log.read_back = False
+        self._picture = None
+
     def log_lines(self, after: int) -> tuple[int, list[str]]:
         """Return the count of lines so far, and the newest ones beyond the count `after`."""
-        new = min(self._line_count - after, len(self._lines))
-        return self._line_count, list(self._lines)[len(self._lines) - new :] if new > 0 else []
+        return self._log.tail.count, self._log.tail.after(after)
 
     def picture(self, now: float | None = None) -> Picture:
         """Return the picture at `now`; within a moment, the same one again."""
         now = self._clock() if now is None else now
         if self._picture is None or not 0 <= now - self._picture.generated < _PICTURE_EVERY:
-            complete = self._read_back and (self._opened or "queue" in self._problems)
-            problems = (*self._problems.values(), *self._territory.problems)
-            self._picture = self._incident.picture(now, complete=complete, problems=tuple(filter(None, problems)))
+            problems = (*self._log.problems.values(), *self._problems.values(), *self._territory.problems)
+            self._picture = self._incident.picture(now, complete=self._complete, problems=tuple(filter(None, problems)))
         return self._picture
+
+    @property
+    def _complete(self) -> bool:
+        queue_is_told = self._told is self._incident or (self._asked_for_queue and not self._opened)
+        return self._log.read_back and queue_is_told
 
     async def run(self) -> None:
         """Read until cancelled."""
         # Whose mail is whose must be known before the first message is judged.
-        await self._configure_if_changed()
+        await self._try("configuration", self._configure)
         self._follower = asyncio.create_task(self._follow())
-        others = [asyncio.create_task(work) for work in (self._count(), self._list(), self._configure())]
+        others = [
+            asyncio.create_task(self._again_and_again(part, work))
+            for part, work in (("counts", self._count), ("queue", self._list), ("configuration", self._configure))
+        ]
         try:
             await asyncio.gather(*others)
         finally:
             self._postfix.stop_queries()
-            for task in (self._follower, *others):
+            tasks = (self._follower, *others)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(self._follower, *others, return_exceptions=True)
+            # A listing that is under way ends as soon as its query does.
+            await asyncio.gather(*tasks, *self._listings, return_exceptions=True)
+            self._follower = None
+
+    async def _again_and_again(self, part: str, work: Callable[[], Awaitable[float]]) -> None:
+        while True:
+            await asyncio.sleep(await self._try(part, work))
+
+    async def _try(self, part: str, work: Callable[[], Awaitable[float]]) -> float:
+        """Do one piece of work; what goes wrong is said until it goes well again. Return when to do it again."""
+        try:
+            pause = await work()
+        except CommandFailed as error:
+            self._problems[part] = str(error)
+        except Exception as error:
+            self._problems[part] = _unexpected(error)
+        else:
+            self._problems[part] = ""
+            return pause
+        return _RETRIED_AFTER
 
     def bounces(self, wanted: Filter, chosen: Collection[Message]) -> tuple[Message, ...]:
         """Return Postfix's own notifications about mail that `wanted` means, among it the `chosen` messages."""
@@ -132,105 +165,99 @@ class Monitor:
 
     # The log
 
-    def _feed(self, block: bytes, clock: LogClock) -> None:
-        text = decoded(block)
-        for event in events(text, clock):
-            self._incident.feed(event)
-            self._lineage.feed(event)
-        lines = text.removesuffix("\n").split("\n")
-        self._line_count += len(lines)
-        self._lines.extend(lines[-_TAIL:])
+    def _feed(self, event: Event) -> None:
+        self._incident.feed(event)
+        self._lineage.feed(event)
 
     async def _follow(self) -> None:
-        self._read_back = False
-        log = self._settings.log_file
-        clock = LogClock()
-        since = self._clock() - self.window
-        earlier = history.earlier(log, since, clock)
-        while block := await asyncio.to_thread(self._next, earlier, log):
-            self._feed(block, clock)
-        follower = LogFollower(log)
-        await asyncio.to_thread(follower.start, since, clock)
-        async for block in follower.blocks():
-            if block:
-                self._feed(block, clock)
-            else:
-                self._read_back = True
-            self._problems["log"] = follower.problem
-
-    def _next(self, blocks: "history.Blocks", log: Path) -> bytes:
-        try:
-            return next(blocks, b"")
-        except OSError as error:
-            self._problems["rotated"] = (
-                f"A rotated file of {log} cannot be read ({(error.strerror or 'unreadable').lower()}),"
-                " so the window may begin later than it says."
-            )
-            return b""
+        """Follow the log until cancelled; where that fails, begin again with nothing counted."""
+        while True:
+            try:
+                await self._log.follow(self._clock() - self.window)
+            except Exception as error:
+                self._problems["reading"] = _unexpected(error)
+            await asyncio.sleep(_RETRIED_AFTER)
+            self._begin_again(self.window)
 
     # The queue
 
-    async def _count(self) -> None:
-        while True:
-            await asyncio.to_thread(self._count_once)
-            await asyncio.sleep(1.0)
+    async def _count(self) -> float:
+        began = time.monotonic()
+        counts = await asyncio.to_thread(self._counts)
+        self._incident.gauge.counted(self._clock(), counts)
+        return max(_COUNTED_EVERY, (time.monotonic() - began) / _SHARE)
 
-    def _count_once(self) -> None:
+    def _counts(self) -> dict[str, int] | None:
         try:
-            self._counted = True
-            counts: dict[str, int] | None = queue.counts(self._postfix.queue_directory)
+            return queue.counts(self._postfix.queue_directory)
         except OSError:
             # Without the right to look into the folders, the listing counts.
-            counts = queue.counts_by_listing(self.messages.values()) if self._opened else None
+            return queue.counts_by_listing(self.messages.values()) if self._opened else None
         except CommandFailed:
-            counts = None
-        self._incident.gauge.counted(self._clock(), counts)
+            return None
 
-    async def _list(self) -> None:
-        while True:
-            began = time.monotonic()
-            await self.refresh()
-            took = time.monotonic() - began
-            await asyncio.sleep(max(_LISTED_EVERY, took / _LISTING_SHARE - took))
+    async def _list(self) -> float:
+        began = time.monotonic()
+        await self.refresh()
+        took = time.monotonic() - began
+        return max(_LISTED_EVERY, took / _SHARE - took)
 
     async def refresh(self) -> None:
         """List the queue again now."""
+        # Whoever waits may be cancelled; what a listing brought is told whole, or the counts are wrong for ever.
+        listing = asyncio.create_task(self._refresh())
+        self._listings.add(listing)
+        listing.add_done_callback(self._listings.discard)
+        await asyncio.shield(listing)
+
+    async def _refresh(self) -> None:
         async with self._listing:
             try:
                 added, gone = await asyncio.to_thread(self._census.take)
             except CommandFailed as error:
-                self._problems["queue"] = str(error)
-                return
-            self._listed(added, gone)
+                self._problems["listing"] = str(error)
+                if self._opened:
+                    await self._tell((), ())
+            else:
+                self._problems["listing"] = ""
+                await self._tell(added, gone)
+                self._listed(*await asyncio.to_thread(_size_and_oldest, self.messages))
+            self._asked_for_queue = True
 
-    def _listed(self, added: list[Message], gone: list[Message]) -> None:
-        self._incident.queued(self._clock(), added, gone)
-        messages = self.messages.values()
-        self._incident.gauge.listed(sum(m.size for m in messages), min((m.arrival for m in messages), default=None))
+    async def _tell(self, added: Sequence[Message], gone: Sequence[Message]) -> None:
+        """Tell the incident what is new in the queue, in steps; one that knows nothing yet, everything."""
+        incident = self._incident
+        if self._told is not incident:
+            added, gone = tuple(self.messages.values()), ()
+        for first in range(0, len(gone), _AT_ONCE):
+            incident.queued(self._clock(), (), gone[first : first + _AT_ONCE])
+            await asyncio.sleep(0)
+        for first in range(0, len(added), _AT_ONCE):
+            incident.queued(self._clock(), added[first : first + _AT_ONCE], ())
+            await asyncio.sleep(0)
+        # An empty queue is known, too.
+        incident.queued(self._clock(), (), ())
+        self._told = incident
+
+    def _listed(self, size: int, oldest: int | None) -> None:
+        self._incident.gauge.listed(size, oldest)
         self._opened = True
-        self._problems["queue"] = ""
         self._problems["envelopes"] = self._census.problem
         self._picture = None
 
     # The configuration
 
-    async def _configure(self) -> None:
-        while True:
-            await asyncio.sleep(_CONFIGURED_EVERY)
-            await self._configure_if_changed()
-
-    async def _configure_if_changed(self) -> None:
+    async def _configure(self) -> float:
         """Read the configuration, unless it is still as it was and has no table to be asked about what came up."""
         known = self._territory
         seen = self._incident.seen() if known.must_ask else self._asked
+        if seen != self._asked or not await asyncio.to_thread(networks.is_current, known):
+            self._configured(await asyncio.to_thread(self._read_configuration, seen), seen)
         try:
-            if seen != self._asked or not await asyncio.to_thread(networks.is_current, known):
-                self._configured(await asyncio.to_thread(self._read_configuration, seen), seen)
             self._know(await asyncio.to_thread(self._known_relays.read))
-        except CommandFailed as error:
-            self._problems["configuration"] = str(error)
         except Refused as error:
             self._problems["known"] = str(error)
+        return _CONFIGURED_EVERY
 
     def _read_configuration(self, seen: Seen) -> Territory:
         return networks.territory(self._postfix, frozenset(self._settings.own_addresses), seen)
@@ -263,44 +290,40 @@ class Monitor:
 
     def read_once(self) -> Picture:
         """Read the window's log and the queue once, and return the picture. Blocks."""
-        for step in (
-            self._configure_once,
-            self._know_once,
-            self._read_log_once,
-            self._count_once,
-            self._list_once,
-            self._ask_once,
+        for part, step in (
+            ("configuration", self._configure_once),
+            ("known", self._know_once),
+            ("log", self._read_log_once),
+            ("counts", self._count_once),
+            ("listing", self._list_once),
+            ("configuration", self._ask_once),
         ):
             try:
                 step()
             except CommandFailed as error:
-                self._problems[step.__name__] = str(error)
+                self._problems[part] = str(error)
             except OSError as error:
                 reason = (error.strerror or "unreadable").lower()
-                self._problems[step.__name__] = (
+                self._problems[part] = (
                     f"The log {self._settings.log_file} cannot be read ({reason});"
                     " name another with --log, or run bmtop as root."
                 )
-        if not self._opened:
+        self._asked_for_queue = True
+        if self._incident.gauge.read(self._clock()) is None:
             self._count_once()
         return self.picture()
 
     def _read_log_once(self) -> None:
-        self._read_log(self._clock() - self.window)
-        self._read_back = True
+        self._log.read(self._clock() - self.window)
 
-    def _read_log(self, since: float) -> None:
-        clock = LogClock()
-        log = self._settings.log_file
-        for block in history.earlier(log, since, clock):
-            self._feed(block, clock)
-        with log.open("rb") as file:
-            file.seek(history.offset_of(file, since, clock))
-            for block in history.whole_lines(file):
-                self._feed(block, clock)
+    def _count_once(self) -> None:
+        self._incident.gauge.counted(self._clock(), self._counts())
 
     def _list_once(self) -> None:
-        self._listed(*self._census.take())
+        added, gone = self._census.take()
+        self._incident.queued(self._clock(), added, gone)
+        self._told = self._incident
+        self._listed(*_size_and_oldest(self.messages))
 
     def read_queue(self) -> Mapping[QueueId, Message]:
         """List the queue and its envelopes once; the log is read only for what a content filter gave back, and bounces.
@@ -312,7 +335,7 @@ class Monitor:
         if returned:
             with suppress(OSError, CommandFailed):
                 self._configure_once()
-                self._read_log(min(m.arrival for m in returned) - _FILTER_DELAY)
+                self._log.read(min(m.arrival for m in returned) - _FILTER_DELAY)
             self._census.attribute()
         return self.messages
 
@@ -324,3 +347,14 @@ def _may_be_returned(message: Message) -> bool:
         return False
     made_here = envelope.client is None and not envelope.sender
     return made_here or envelope.origin is not None or Territory().is_own(envelope.client or "")
+
+
+def _size_and_oldest(messages: Mapping[QueueId, Message]) -> tuple[int, int | None]:
+    return sum(m.size for m in messages.values()), min((m.arrival for m in messages.values()), default=None)
+
+
+def _unexpected(error: Exception) -> str:
+    return (
+        f"bmtop met an error of its own ({type(error).__name__}: {str(error)[:200]}); it goes on."
+        " Please report it, with these words."
+    )

@@ -1,78 +1,72 @@
-"""Following the log as it grows, with inotify(7) in the event loop: rotated, truncated, late, or not there yet.
+"""Following the log as it grows, with inotify(7) in the event loop: rotated, cut, late, or not there yet.
 
-The folder is watched for a new file of the log's name, the file for writes; both are looked at every
-few seconds besides, since events get lost (queue overflow, NFS).
+Events only say that it is time to look; what there is to read is known from the files themselves. So nothing is
+lost where events are: the queue overflowed, inotify is used up, or the log lies on a network file system.
 """
 
 import asyncio
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pyinotify
 
-from bmtop.postfix.history import offset_of
+from bmtop.postfix.history import Identity, WholeLines, identity, offset_of, rotated
 from bmtop.postfix.logtime import LogClock
 
 # It would write its complaints over the screen; they come as return values and exceptions as well.
 logging.getLogger("pyinotify").handlers = [logging.NullHandler()]
 
-_SLICE = 1 << 16
-_LONGEST_LINE = 1 << 20
+_SLICE = 1 << 15
+# How often it is looked without an event, in seconds; and where there can be no events.
 _POLL = 2.0
+_POLL_ALONE = 0.5
 # Bursts of writes are taken together.
 _PAUSE = 0.1
-# As long as a syslog daemon may go on writing to a file that was renamed.
+# A syslog daemon may go on writing to a renamed file. It is left once it was quiet for so long.
 _OLD_KEPT = 120.0
-_TAIL = 64
+# By so much of what was read last, a log that was cut and written anew is known.
+_TAIL = 1024
 
 
 class _Open:
     """A log file that is open: where we are in it, and the line that is not whole yet."""
 
-    def __init__(self, descriptor: int, offset: int) -> None:
-        self.descriptor = descriptor
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self.file = open(path, "rb", buffering=0)  # noqa: SIM115
+        self.identity = identity(os.fstat(self.file.fileno()))
+        # File systems date with a coarser clock.
+        self.opened = time.time() - 1.0
+        self.last_read = time.monotonic()
+        self.go_to(offset)
+
+    def go_to(self, offset: int) -> None:
+        """Go on at this offset, where a line begins."""
         self.offset = offset
-        self.rest = b""
-        self.tail = b""
-        status = os.fstat(descriptor)
-        self.identity = (status.st_dev, status.st_ino)
-        if offset:
-            self._remember(os.pread(descriptor, min(_TAIL, offset), max(0, offset - _TAIL)))
+        self.lines = WholeLines()
+        self.tail = self._before(offset)
 
-    def _remember(self, read: bytes) -> None:
-        self.tail = (self.tail + read)[-_TAIL:]
+    def _before(self, offset: int) -> bytes:
+        size = min(_TAIL, offset)
+        return os.pread(self.file.fileno(), size, offset - size)
 
-    def truncated(self) -> bool:
-        """Tell whether the file was cut and begun anew (logrotate's copytruncate)."""
-        if os.fstat(self.descriptor).st_size < self.offset:
-            return True
-        return os.pread(self.descriptor, len(self.tail), self.offset - len(self.tail)) != self.tail
-
-    def again(self) -> None:
-        """Go back to the file's start."""
-        self.offset, self.rest, self.tail = 0, b"", b""
+    def cut(self) -> bool:
+        """Tell whether what we have read is no longer there (logrotate's copytruncate)."""
+        return self._before(self.offset) != self.tail
 
     def read(self) -> bytes | None:
         """Return the next whole lines, `b""` for a line still growing; None at the end."""
-        read = os.pread(self.descriptor, _SLICE, self.offset)
+        read = os.pread(self.file.fileno(), _SLICE, self.offset)
         if not read:
             return None
         self.offset += len(read)
-        self._remember(read)
-        cut = read.rfind(b"\n") + 1
-        if not cut:
-            self.rest = (self.rest + read)[-_LONGEST_LINE:]
-            return b""
-        lines, self.rest = self.rest + read[:cut], read[cut:]
-        return lines
-
-    def close(self) -> bytes:
-        """Close it; return what never got its line's end."""
-        os.close(self.descriptor)
-        return self.rest
+        self.tail = (self.tail + read)[-_TAIL:]
+        self.last_read = time.monotonic()
+        return self.lines.add(read)
 
 
 class LogFollower:
@@ -82,121 +76,189 @@ class LogFollower:
         self.path = path
         self.problem = ""
         self._now: _Open | None = None
-        self._old: _Open | None = None
-        self._old_until = 0.0
+        self._old: list[_Open] = []
         self._wake = asyncio.Event()
         self._watch = _Watch(path, self._wake.set)
 
     def start(self, since: float | None, clock: LogClock) -> None:
-        """Open the log where the time `since` begins, or at its end for None; a missing log is waited for."""
-        self._open(first=True)
+        """Open the log where the time `since` begins, or at its end for None; a missing log is waited for.
+
+        Blocks: it may have to search in a large file.
+        """
+        self._look()
         if self._now is None:
             return
         if since is None:
-            offset = os.fstat(self._now.descriptor).st_size
-        else:
-            with os.fdopen(os.dup(self._now.descriptor), "rb") as file:
-                offset = offset_of(file, since, clock)
-        self._now = _Open(self._now.descriptor, offset)
+            self._now.go_to(os.fstat(self._now.file.fileno()).st_size)
+            return
+        # What was renamed a moment ago may still be written to.
+        self._old = self._rotated_since(time.time() - _OLD_KEPT)
+        for file in self._files():
+            with open(file.file.fileno(), "rb", closefd=False) as seekable:
+                file.go_to(offset_of(seekable, since, clock))
 
     @property
-    def behind(self) -> int:
-        """How many bytes of the log are still to be read."""
-        if self._now is None:
-            return 0
-        return max(0, os.fstat(self._now.descriptor).st_size - self._now.offset)
+    def identities(self) -> frozenset[Identity]:
+        """The files that are being read."""
+        return frozenset(file.identity for file in self._files())
 
-    def _open(self, first: bool = False) -> None:
-        """Open the file that has the log's name now, unless it is the one that is open."""
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
-            self.problem = f"There is no log {self.path} yet; bmtop waits for it. Name another with --log."
-            return
-        except OSError as error:
-            reason = (error.strerror or "unreadable").lower()
-            self.problem = f"The log {self.path} cannot be read ({reason}); run bmtop as root, or as a member of adm."
-            return
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(descriptor)
-            self.problem = f"{self.path} is no file, so it is not read as a log; name another with --log."
-            return
-        self.problem = ""
-        if self._now is not None and self._now.identity == (status.st_dev, status.st_ino):
-            os.close(descriptor)
-            return
-        if self._now is not None:
-            if self._old is not None:
-                self._old.close()
-            self._old, self._old_until = self._now, asyncio.get_running_loop().time() + _OLD_KEPT
-        self._now = _Open(descriptor, 0)
-        self._watch.file()
+    @property
+    def position(self) -> tuple[Identity, int] | None:
+        """Which file is the log, and at which offset the line begins that is to be read next."""
+        return None if self._now is None else (self._now.identity, self._now.offset - self._now.lines.waiting)
 
-    async def blocks(self) -> AsyncIterator[bytes]:
+    async def blocks(self) -> AsyncGenerator[bytes, None]:
         """Yield whole lines as they come, in slices; an empty block says that all was read for now."""
-        loop = asyncio.get_running_loop()
         try:
             while True:
                 self._wake.clear()
-                self._watch.read()
-                # The old file to its end first: its lines are the older ones.
-                for file in (self._old, self._now):
-                    if file is None:
-                        continue
-                    if file.truncated():
-                        file.again()
-                    while (lines := file.read()) is not None:
-                        if lines:
-                            yield lines
-                        await asyncio.sleep(0)
-                if self._old is not None and loop.time() > self._old_until:
-                    rest, self._old = self._old.close(), None
-                    if rest:
-                        yield rest + b"\n"
-                before = self._now
-                self._open()
-                if self._now is not before:
-                    continue
-                yield b""
-                await asyncio.sleep(_PAUSE)
-                self._watch.arm(loop)
-                try:
-                    await asyncio.wait_for(self._wake.wait(), _POLL)
-                except asyncio.TimeoutError:
-                    continue
+                self._watch.drain()
+                while (lines := self._next()) is not None:
+                    if lines:
+                        yield lines
+                    await asyncio.sleep(0)
+                if not self._look():
+                    self._leave_old()
+                    yield b""
+                    await self._wait()
         finally:
             self.close()
 
+    async def _wait(self) -> None:
+        await asyncio.sleep(_PAUSE)
+        self._watch.arm(asyncio.get_running_loop())
+        try:
+            await asyncio.wait_for(self._wake.wait(), _POLL if self._watch.complete else _POLL_ALONE)
+        except asyncio.TimeoutError:
+            self._watch.renew()
+
+    def _files(self) -> list[_Open]:
+        """Return what is open, the oldest first: its lines are the older ones."""
+        return [*self._old, *([self._now] if self._now else [])]
+
+    def _next(self) -> bytes | None:
+        """Return the next whole lines of any file, `b""` where none is whole yet; None where all was read."""
+        for file in self._files():
+            try:
+                if file.cut():
+                    if copy := self._copy_of(file):
+                        self._old.append(copy)
+                        file = copy
+                    else:
+                        file.go_to(0)
+                lines = file.read()
+            except OSError:
+                # It may be there again at the next look: a network file system.
+                continue
+            if lines is not None:
+                return lines
+        return None
+
+    def _look(self) -> bool:
+        """Open the file that has the log's name now; return whether it is another one than before."""
+        try:
+            status = self.path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                self.problem = f"{self.path} is no file, so it is not read as a log; name another with --log."
+                return False
+            known = next((file for file in self._files() if file.identity == identity(status)), None)
+            opened = known or _Open(self.path)
+        except FileNotFoundError:
+            self.problem = (
+                f"There is no log {self.path} yet; bmtop waits for it. If Postfix logs to the journal only,"
+                " install rsyslog; if its log is elsewhere, name it with --log."
+            )
+            return False
+        except OSError as error:
+            reason = (error.strerror or "unreadable").lower()
+            self.problem = f"The log {self.path} cannot be read ({reason}); run bmtop as root, or as a member of adm."
+            return False
+        self.problem = ""
+        if opened is self._now:
+            return False
+        before, self._now = self._now, opened
+        if before is not None:
+            # Where it was rotated twice in a moment, the one in between never had its name when we looked.
+            between = self._rotated_since(before.opened, before.identity)
+            self._old = [file for file in (*self._old, before, *between) if file is not opened]
+        self._watch.renew()
+        return True
+
+    def _rotated_since(self, moment: float, last: Identity | None = None) -> list[_Open]:
+        """Open the rotated files that were written to since `moment`, oldest first, back to the one that is `last`."""
+        found: list[_Open] = []
+        known = {last, *self.identities}
+        for path in rotated(self.path):
+            try:
+                status = path.stat()
+                if path.suffix == ".gz" or status.st_mtime < moment or identity(status) == last:
+                    break
+                if identity(status) not in known:
+                    found.insert(0, _Open(path))
+            except OSError:
+                break
+        return found
+
+    def _copy_of(self, file: _Open) -> _Open | None:
+        """Open the copy that was made of a log before it was cut, where we are in it."""
+        for path in rotated(self.path)[:1]:
+            try:
+                copy = _Open(path, file.offset)
+            except OSError:
+                continue
+            if copy.identity not in self.identities and copy.tail == file.tail:
+                copy.lines = file.lines
+                file.go_to(0)
+                return copy
+        return None
+
+    def _leave_old(self) -> None:
+        """Close the renamed files to which nobody has written for a while."""
+        limit = time.monotonic() - _OLD_KEPT
+        for file in [file for file in self._old if file.last_read < limit]:
+            self._old.remove(file)
+            file.file.close()
+
     def close(self) -> None:
+        """Close all that is open; following it ends."""
         self._watch.close()
-        for file in (self._old, self._now):
-            if file is not None:
-                file.close()
-        self._old = self._now = None
+        for file in self._files():
+            file.file.close()
+        self._old, self._now = [], None
 
 
 class _Watch:
-    """inotify on the log's folder and file. Where it cannot be had, the poll alone follows the log."""
+    """inotify on the log's folder and file. `complete` says whether both can be had."""
 
     _FOLDER = pyinotify.IN_CREATE | pyinotify.IN_MOVED_TO
     _FILE = pyinotify.IN_MODIFY | pyinotify.IN_MOVE_SELF
 
     def __init__(self, path: Path, wake: Callable[[], None]) -> None:
+        self.complete = False
         self._path = path
         self._wake = wake
         self._armed: asyncio.AbstractEventLoop | None = None
+        self._manager: pyinotify.WatchManager | None = None
         try:
             self._manager = pyinotify.WatchManager()
-            self._notifier = pyinotify.Notifier(self._manager, default_proc_fun=lambda event: None, timeout=0)
-            self._manager.add_watch(str(path.parent), self._FOLDER)
-        except (OSError, pyinotify.WatchManagerError):
-            self._manager = None
+            os.set_blocking(self._manager.get_fd(), False)
+        except (OSError, pyinotify.PyinotifyError):
+            # fs.inotify.max_user_instances
+            return
+        self.renew()
 
-    def file(self) -> None:
-        """Watch the file that has the log's name now; the one before is still watched until it goes."""
-        if self._manager is not None:
-            self._manager.add_watch(str(self._path), self._FILE)
+    def renew(self) -> None:
+        """Watch the folder and the file that have these names now; the kernel knows what it watches already."""
+        self.complete = self._add(self._path.parent, self._FOLDER) and self._add(self._path, self._FILE)
+
+    def _add(self, path: Path, mask: int) -> bool:
+        if self._manager is None:
+            return False
+        try:
+            return all(number >= 0 for number in self._manager.add_watch(str(path), mask).values())
+        except UnicodeError:
+            # It takes no names that are not UTF-8.
+            return False
 
     def arm(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wake at the next event. Until then the kernel folds like events into one."""
@@ -213,15 +275,16 @@ class _Watch:
             self._armed.remove_reader(self._manager.get_fd())
             self._armed = None
 
-    def read(self) -> None:
-        """Take the events that came; they say only that it is time to look."""
+    def drain(self) -> None:
+        """Take the events that came, unread: what they tell is looked up anyway."""
         self._disarm()
-        if self._manager is not None and self._notifier.check_events(timeout=0):
-            self._notifier.read_events()
-            self._notifier.process_events()
+        if self._manager is not None:
+            with suppress(BlockingIOError):
+                while os.read(self._manager.get_fd(), _SLICE):
+                    pass
 
     def close(self) -> None:
         self._disarm()
         if self._manager is not None:
-            self._notifier.stop()
+            self._manager.close()
             self._manager = None

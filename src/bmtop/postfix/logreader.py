@@ -1,0 +1,112 @@
+"""Reading one log: back over the window first, then on as it grows; or once, for a report."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from pathlib import Path
+
+from bmtop.incident.events import Event
+from bmtop.postfix import history
+from bmtop.postfix.follow import LogFollower
+from bmtop.postfix.logline import decoded, events
+from bmtop.postfix.logtime import LogClock
+from bmtop.postfix.tail import LogTail
+
+# So far from this machine's clock, the log's time stamps put its lines into another window.
+_CLOCK_OFF = 600.0
+
+
+class LogReader:
+    """Hands every event of the log to `feed`. `tail` has the newest lines, `problems` a sentence for each trouble.
+
+    `read_back` is True once all of the window was read that was there.
+    """
+
+    def __init__(self, log: Path, feed: Callable[[Event], None], now: Callable[[], float] = time.time) -> None:
+        self.log = log
+        self.tail = LogTail()
+        self.read_back = False
+        self.problems = dict.fromkeys(("log", "rotated", "clock", "line"), "")
+        self._feed = feed
+        self._now = now
+        # Where the lines end that are in the tail.
+        self._shown_to: tuple[history.Identity, int] | None = None
+
+    async def follow(self, since: float) -> None:
+        """Read the log from the time `since` on, and go on as it grows, until cancelled."""
+        self.read_back = False
+        self.problems["rotated"] = ""
+        clock = LogClock(self._now)
+        follower = LogFollower(self.log)
+        async with aclosing(follower.blocks()) as blocks:
+            # Opened first: where it is renamed while the earlier files are read, it is still the same.
+            await asyncio.to_thread(follower.start, since, clock)
+            earlier = history.earlier(self.log, since, clock, follower.identities, self._rotated)
+            while block := await asyncio.to_thread(next, earlier, b""):
+                lines = decoded(block)
+                self._take(lines, clock)
+                if self._shown_to is None:
+                    self.tail.add(lines)
+            async for block in blocks:
+                if block:
+                    self._take(decoded(block), clock)
+                    self._show(block, follower)
+                    if self.read_back:
+                        self._check_clock(block, clock)
+                else:
+                    self.read_back = True
+                self.problems["log"] = follower.problem
+
+    def read(self, since: float) -> None:
+        """Read the log from the time `since` on, to its end. Raises `OSError` where it cannot be read. Blocks."""
+        clock = LogClock(self._now)
+        with self.log.open("rb") as file:
+            # Opened first, as above.
+            known = {history.identity(os.fstat(file.fileno()))}
+            for block in history.earlier(self.log, since, clock, known, self._rotated):
+                self._take(decoded(block), clock)
+            end = file.seek(0, os.SEEK_END)
+            file.seek(history.offset_of(file, since, clock))
+            for block in history.whole_lines(file, end):
+                self._take(decoded(block), clock)
+        self.read_back = True
+
+    def _take(self, lines: str, clock: LogClock) -> None:
+        feed = self._feed
+        for event in events(lines, clock):
+            try:
+                feed(event)
+            except Exception as error:
+                # One line that nobody thought of must not end the reading of all others.
+                self.problems["line"] = (
+                    f"A line of the log was not counted: an error of bmtop's own ({type(error).__name__}:"
+                    f" {str(error)[:200]}). Please report it, with these words."
+                )
+
+    def _show(self, block: bytes, follower: LogFollower) -> None:
+        """Add a block to the tail, but for what is in it already: the window has changed, and is read once more."""
+        position, shown_to = follower.position, self._shown_to
+        if position is not None and shown_to is not None and position[0] == shown_to[0]:
+            new = position[1] - shown_to[1]
+            if new <= 0:
+                return
+            block = block[-new:]
+        self.tail.add(decoded(block))
+        self._shown_to = position
+
+    def _check_clock(self, block: bytes, clock: LogClock) -> None:
+        """Compare the time stamp of a line that was just written with the clock."""
+        line = block[block.rfind(b"\n", 0, -1) + 1 :]
+        written = clock.of_line(line)
+        if written is None or abs(self._now() - written) <= _CLOCK_OFF:
+            self.problems["clock"] = ""
+            return
+        self.problems["clock"] = (
+            f"The newest line of {self.log} says {line[:19].decode('ascii', 'replace')}, which is not the time here,"
+            " so the window misses it; see whether clock and time zone (TZ) are right."
+        )
+
+    def _rotated(self, path: Path, why: str) -> None:
+        self.problems["rotated"] = f"{path} cannot be read ({why}), so mail of its time is missing in the window."
