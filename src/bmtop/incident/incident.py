@@ -1,6 +1,6 @@
 """The incident: takes events and the queue, and gives the picture. Nothing here reads or waits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bmtop.incident.accounts import Accounts, lower
 from bmtop.incident.blocked import Blocks, blocker
@@ -241,6 +241,10 @@ class Incident:
     def known_relays(self, networks: tuple[Network, ...]) -> None:
         """Take the relays that were marked as honest ones."""
         self._relays.known = networks
+
+    def untrusted_relays(self, clients: Mapping[str, tuple[str, float]]) -> None:
+        """Take the clients that were untrusted, each with the entry that had let it in, and the moment it went."""
+        self._relays.untrusted = clients
 
     def picture(self, now: float, *, complete: bool, problems: tuple[str, ...] = ()) -> Picture:
         """Return what is known at `now`."""

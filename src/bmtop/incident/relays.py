@@ -1,6 +1,6 @@
 """Relay clients: mail for elsewhere without a login, and tries at it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from bmtop.incident.accounts import lower
@@ -36,6 +36,7 @@ class Relays:
     def __init__(self, territory: Territory, limits: Thresholds, window: float) -> None:
         self.territory = territory
         self.known: tuple[Network, ...] = ()
+        self.untrusted: Mapping[str, tuple[str, float]] = {}
         self._limits = limits
         self._window = window
         self._clients: dict[str, _Client] = {}
@@ -190,6 +191,11 @@ class Relays:
             return ("trusted" if accepted else "refused"), entry
         if not accepted:
             return "refused", None
-        if state.entry is None:
+        before = state.entry
+        if before is None and client in self.untrusted:
+            # The log is read with today's mynetworks; what let it in then is known from the journal.
+            gone, when = self.untrusted[client]
+            before = gone if state.accepted <= when else None
+        if before is None:
             return "open", None
-        return ("refused" if state.refused > state.accepted else "trusted"), state.entry
+        return ("refused" if state.refused > state.accepted else "trusted"), before

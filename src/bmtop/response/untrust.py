@@ -5,7 +5,6 @@ would strip the `!`, and trust what was to be left out.
 """
 
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -188,11 +187,16 @@ class Untrust:
 
     def apply(self, gate: Gate, change: Change) -> Changed:
         """Make the change, and see whether Postfix has it. Raises `Refused` where mynetworks is another by now."""
-        record = {"before": change.before, "after": change.after, "through": change.through}
+        record = {
+            "before": change.before,
+            "after": change.after,
+            "through": change.through,
+            "explicit": change.explicit,
+            "entry": change.replaced[0][0] if change.replaced else None,
+            "of": change.of,
+        }
         action = _UNTRUST if change.of is None else _TRUST_AGAIN
-        with gate.action(
-            action, change.client, filter={**record, "explicit": change.explicit, "of": change.of}
-        ) as step:
+        with gate.action(action, change.client, filter=record) as step:
             now = self._bluemind_setting() if change.through == "bluemind" else self._raw()
             if networks.entries(now) != networks.entries(change.before):
                 raise Refused(f"mynetworks was changed meanwhile, to {now!a}; look again, then do it anew.")
@@ -258,15 +262,9 @@ class Untrust:
 
     def prepare_again(self, journal: Journal, client: Client | None = None) -> Change:
         """Return what takes back the newest untrust, or that of `client`. Raises `Refused` where there is none."""
-        entries = journal.entries(_LOOKED_BACK)
-        begun = {entry.number: entry for entry in entries if entry.state == "begun"}
-        taken_back = {_of(begun, e) for e in entries if e.action == _TRUST_AGAIN and e.state == "done"}
-        failed = {e.number for e in entries if e.state == "failed" and not e.command}
-        for entry in reversed(begun.values()):
-            if entry.action != _UNTRUST or entry.number in taken_back or entry.number in failed:
-                continue
+        for entry in reversed(_standing(journal)):
             if client is None or entry.target == client:
-                return _back(entry, _after(entries, entry))
+                return _back(entry, _after(journal, entry))
         whom = f"Nothing was done to {client}" if client else "No client was untrusted"
         raise Refused(f"{whom} that could be taken back; see the journal.")
 
@@ -305,13 +303,25 @@ def _stands_elsewhere(mynetworks: str, client: Client, entry: str) -> str:
     return f"{client} is let in by {entry}, which mynetworks has from {where}: take it out there, and reload Postfix."
 
 
-def _of(begun: Mapping[str, Entry], entry: Entry) -> str | None:
-    found = begun.get(entry.number)
-    return str(found.filter.get("of")) if found else None
+def untrusted(journal: Journal) -> dict[str, tuple[str, float]]:
+    """Return each client that is untrusted now, with the entry that had let it in, and the moment it went."""
+    return {entry.target: (str(entry.filter.get("entry")), entry.time) for entry in _standing(journal)}
 
 
-def _after(entries: Sequence[Entry], begun: Entry) -> str:
+def _standing(journal: Journal) -> list[Entry]:
+    """Return the beginning of every untrust that was not taken back, oldest first; one that was cut off, too."""
+    entries = journal.entries(_LOOKED_BACK)
+    begun = {entry.number: entry for entry in entries if entry.state == "begun"}
+    back = {e.number for e in entries if e.action == _TRUST_AGAIN and e.state == "done"}
+    gone = {str(begun[number].filter.get("of")) for number in back if number in begun}
+    # What ran no command has changed nothing.
+    gone |= {e.number for e in entries if e.state == "failed" and not e.command}
+    return [entry for entry in begun.values() if entry.action == _UNTRUST and entry.number not in gone]
+
+
+def _after(journal: Journal, begun: Entry) -> str:
     """Return the value that an untrust left: BlueMind's own word where it gave one."""
+    entries = journal.entries(_LOOKED_BACK)
     said = [str(e.filter["after"]) for e in entries if e.number == begun.number and "after" in e.filter]
     return said[-1] if said else ""
 
