@@ -9,6 +9,7 @@ from typing import Any
 
 from bmtop.checked import Refused
 from bmtop.incident.reasons import Thresholds
+from bmtop.response.other_servers import AccountCommands, account_commands, argument_list
 from bmtop.server import SYSTEM_PATH
 from bmtop.spans import seconds
 
@@ -23,7 +24,11 @@ LOGS = (Path("/var/log/mail.log"), Path("/var/log/maillog"))
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What can be set. `window` and `command_timeout` are in seconds, `undo_keep` in hours, `undo_size` in bytes."""
+    """What can be set. `window` is in seconds, `undo_keep` in hours, `undo_size` in bytes.
+
+    `accounts` is None for BlueMind. `sasl_service` remembers good passwords; `sasl_restart` is the command that
+    makes it forget them, `{service}` in it its name.
+    """
 
     log: Path | None = None
     postfix: Path | None = None
@@ -36,6 +41,9 @@ class Settings:
     bm_api: str = "http://127.0.0.1:8090/api"
     bm_token: Path = Path("/etc/bm/bm-core.tok")
     bm_ca: Path | None = None
+    accounts: AccountCommands | None = None
+    sasl_service: str = "bm-ysnp"
+    sasl_restart: tuple[str, ...] = ()
     default_domain: str = ""
     domain_aliases: Mapping[str, str] = field(default_factory=dict)
     own_addresses: tuple[str, ...] = ()
@@ -53,6 +61,8 @@ class Settings:
 
 
 _PATHS = frozenset({"log", "postfix", "state", "bm_token", "bm_ca"})
+# What no environment variable can hold.
+_TABLES = frozenset({"path", "reasons", "domain_aliases", "sasl_restart"})
 
 
 def _value(name: str, value: Any, where: str) -> Any:
@@ -69,6 +79,10 @@ def _value(name: str, value: Any, where: str) -> Any:
             return tuple(str(v) for v in value)
         if name == "reasons":
             return replace(Thresholds(), **{str(k): type(getattr(Thresholds(), k))(v) for k, v in value.items()})
+        if name == "accounts":
+            return account_commands(value)
+        if name == "sasl_restart":
+            return argument_list(value, ("service", "login"))
         if name == "domain_aliases":
             return {str(k).lower(): str(v).lower() for k, v in value.items()}
         if name in ("read_only", "mask"):
@@ -101,7 +115,7 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], config: Path 
             for name, value in _file(path).items():
                 found[name] = _value(name, value, str(path))
     for name in (f.name for f in fields(Settings)):
-        if f"BMTOP_{name.upper()}" in environment and name not in ("path", "reasons", "domain_aliases"):
+        if f"BMTOP_{name.upper()}" in environment and name not in _TABLES:
             found[name] = _value(name, environment[f"BMTOP_{name.upper()}"], f"BMTOP_{name.upper()}")
     for name, value in flags.items():
         if value is not None:
