@@ -1,0 +1,1 @@
+"""How fast bmtop is, beside other programs in the same run: `tests/benchmarks/run` prints the table."""
