@@ -27,7 +27,7 @@ class QueueId(str):
 
     def __new__(cls, text: str) -> "QueueId":
         if not (_SHORT_ID.fullmatch(text) or _LONG_ID.fullmatch(text)):
-            raise Refused(f"{text!a} is not a queue id; take one from `postqueue -p`.")
+            raise Refused(f"{text[:80]!a} is not a queue id; take one from `postqueue -p`.")
         return super().__new__(cls, text)
 
 
@@ -47,12 +47,16 @@ class Login(str):
 
 
 class Client(str):
-    """An SMTP client's address, IPv4 or IPv6, in the form of `ipaddress`."""
+    """An SMTP client's address, IPv4 or IPv6, in the form of `ipaddress`, without a zone (RFC 4007)."""
 
     __slots__ = ()
 
     def __new__(cls, text: str) -> "Client":
         try:
-            return super().__new__(cls, str(ipaddress.ip_address(text)))
+            address = ipaddress.ip_address(text)
         except ValueError:
-            raise Refused(f"{text[:80]!a} is not an IP address; write it like 192.0.2.7 or 2001:db8::7.") from None
+            address = None
+        # A zone may be any text at all, line breaks included.
+        if address is None or "%" in text:
+            raise Refused(f"{text[:80]!a} is not an IP address; write it like 192.0.2.7 or 2001:db8::7.")
+        return super().__new__(cls, str(address))

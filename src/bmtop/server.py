@@ -2,21 +2,28 @@
 
 import contextlib
 import os
+import pwd
+import re
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 import sh
 
 from bmtop.checked import Refused
+from bmtop.trusted import refuse_others
+from bmtop.visible import visible
 
 # Root's commands come from the system's folders, whatever PATH it came in with.
 SYSTEM_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin")
 # A queue of a million messages is listed in less.
 _MOST_OUTPUT = 1 << 30
-_KEPT = ("LANG", "LC_ALL", "TZ", "HOME")
+# A name or an offset (tzset(3)), never a file of the caller's.
+_ZONE = re.compile(r"[A-Za-z0-9_+<][A-Za-z0-9_+<>,./:-]{0,80}", re.ASCII)
 
 
 class CommandFailed(Exception):
@@ -39,9 +46,9 @@ class Result:
 
     @property
     def last_words(self) -> str:
-        """The last line of its standard error, for a sentence."""
+        """The last line of its standard error, for a sentence; it may quote what others wrote."""
         lines = [line.strip() for line in self.err.splitlines() if line.strip()]
-        return lines[-1][:300] if lines else f"exit status {self.status}"
+        return visible(lines[-1][:300]) if lines else f"exit status {self.status}"
 
     def check(self, what_to_do: str) -> "Result":
         """Return itself; raises `CommandFailed`, naming `what_to_do`, unless the exit status is 0."""
@@ -57,11 +64,15 @@ class Server:
         self.path = tuple(path)
 
     def find(self, program: str) -> str:
-        """Return the absolute path of `program`; raises `CommandFailed` where there is none."""
+        """Return the absolute path of `program`.
+
+        Raises `CommandFailed` where there is none, or root would run what others can change.
+        """
         # An absolute path stands for itself: os.path.join drops what comes before it.
         candidates = [os.path.join(folder, program) for folder in self.path or ("/",)]
         for candidate in candidates:
-            if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
+            if os.path.isabs(candidate) and os.path.isfile(candidate) and os.access(candidate, os.X_OK):
+                _refuse_others(candidate)
                 return candidate
         raise CommandFailed(f"{program} was not found; install it, or name its place in the settings.")
 
@@ -72,22 +83,23 @@ class Server:
         give: bytes = b"",
         timeout: float = 60.0,
         watch: Callable[[], None] | None = None,
+        most: int = _MOST_OUTPUT,
     ) -> Result:
         """Run `program` to its end with `give` on its standard input, and return how it ended.
 
         `watch` is called some ten times a second meanwhile; what it raises ends the command.
-        `timeout` is in seconds. Raises `CommandFailed` where it cannot be started or takes longer.
-        Blocks: call it off the event loop.
+        `timeout` is in seconds, `most` in bytes of output. Raises `CommandFailed` where it cannot be started,
+        or goes beyond them. Blocks: call it off the event loop.
         """
-        if any("\0" in argument for argument in arguments):
-            raise Refused("An argument holds a NUL byte; it cannot be passed to a command.")
+        for argument in arguments:
+            _refuse_unfit(argument)
         found = self.find(program)
         began = time.monotonic()
         # Files in memory, not pipes: a listing of a large queue does not pass through Python a line at a time.
         with _memory() as given, _memory() as out, _memory() as err:
             given.write(give)
             given.seek(0)
-            status = _wait(_start(found, arguments, given, out, err), program, timeout, watch, (out, err))
+            status = _wait(_start(found, arguments, given, out, err), program, timeout, watch, (out, err), most)
             out.seek(0)
             err.seek(0)
             return Result(
@@ -99,21 +111,64 @@ class Server:
             )
 
 
+def _refuse_others(program: str) -> None:
+    # Who can change this Python has this very process.
+    if program == sys.executable:
+        return
+    try:
+        # A link is in one folder, what it leads to in another one.
+        refuse_others(Path(program).parent, "The folder")
+        refuse_others(Path(program), "The program")
+    except Refused as error:
+        raise CommandFailed(str(error)) from None
+
+
+def _refuse_unfit(argument: str) -> None:
+    """Raise `Refused`, which does not quote it, for what cannot stand in an argument list."""
+    try:
+        unfit = b"\0" in os.fsencode(argument)
+    except UnicodeError:
+        unfit = True
+    if unfit:
+        raise Refused("An argument holds a NUL, or is no text; it cannot be passed to a command.")
+
+
+def environment() -> dict[str, str]:
+    """Return the whole environment of a command: nothing in it was chosen by who started bmtop but the time zone."""
+    found = {"PATH": ":".join(SYSTEM_PATH), "LC_ALL": "C.UTF-8", "HOME": home()}
+    # syslog(3) stamps a command's log lines in the command's own zone, and they must be in that of the others.
+    zone = os.environ.get("TZ", "")
+    if _ZONE.fullmatch(zone) and ".." not in zone:
+        found["TZ"] = zone
+    return found
+
+
+def home() -> str:
+    """Return the home folder of the user whom bmtop runs as, whatever HOME says: sudo may leave it as it was."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        return "/"
+
+
+def _system_umask() -> None:
+    os.umask(0o022)
+
+
 def _memory() -> IO[bytes]:
     return os.fdopen(os.memfd_create("bmtop"), "w+b", buffering=0)
 
 
 def _start(found: str, arguments: Sequence[str], given: IO[bytes], out: IO[bytes], err: IO[bytes]) -> Any:
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    environment["PATH"] = ":".join(SYSTEM_PATH)
     try:
         return sh.Command(found)(
             *arguments,
             _in=given,
             _out=out,
             _err=err,
-            _env=environment,
+            _env=environment(),
             _cwd="/",
+            _preexec_fn=_system_umask,
             _bg=True,
             _bg_exc=False,
             _tty_out=False,
@@ -127,7 +182,12 @@ def _start(found: str, arguments: Sequence[str], given: IO[bytes], out: IO[bytes
 
 
 def _wait(
-    process: Any, program: str, timeout: float, watch: Callable[[], None] | None, outputs: Sequence[IO[bytes]]
+    process: Any,
+    program: str,
+    timeout: float,
+    watch: Callable[[], None] | None,
+    outputs: Sequence[IO[bytes]],
+    most: int,
 ) -> int:
     until = time.monotonic() + timeout
     try:
@@ -140,7 +200,7 @@ def _wait(
                         f"{program} did not end within {timeout:.0f} seconds and was stopped; see whether the"
                         " server is overloaded, then try again."
                     ) from None
-                if any(os.fstat(output.fileno()).st_size > _MOST_OUTPUT for output in outputs):
+                if any(os.fstat(output.fileno()).st_size > most for output in outputs):
                     raise CommandFailed(
                         f"{program} floods its output and was stopped; run it by hand to see."
                     ) from None
