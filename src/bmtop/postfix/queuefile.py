@@ -10,6 +10,8 @@ from typing import NamedTuple
 _HEAD = 4096
 # A damaged file's pointers may lead in a circle.
 _MOST_POINTERS = 10_000
+# Longer than any record that Postfix writes (postconf(5), line_length_limit), and than any queue file.
+_LONGEST, _FARTHEST = 1 << 24, 1 << 60
 
 _ATTRIBUTE, _SIZE, _TIME, _SENDER = b"ACTS"
 _RECIPIENT, _ORIGINAL, _MESSAGE, _POINTER = b"ROMp"
@@ -33,7 +35,7 @@ def read_head(path: str) -> Head | None:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         return _head(_Records(descriptor))
-    except ValueError:
+    except (ValueError, IndexError):
         return None
     finally:
         os.close(descriptor)
@@ -84,13 +86,15 @@ class _Records:
     def _follow(self, target: int) -> None:
         if target > 0:
             self._pointers += 1
-            if self._pointers > _MOST_POINTERS:
-                raise ValueError("the pointers of this queue file lead in a circle")
+            if self._pointers > _MOST_POINTERS or target > _FARTHEST:
+                raise ValueError("the pointers of this queue file lead nowhere")
             self._base, self._place = target, 0
             self._data = os.pread(self._descriptor, _HEAD, target)
 
     def _read_on(self, place: int, needed: int) -> bool:
         """Read from `place` on; False at the end of the file."""
+        if needed > _LONGEST:
+            raise ValueError("this queue file is damaged")
         rest = len(self._data) - place
         self._base, self._place = self._base + place, 0
         self._data = os.pread(self._descriptor, max(_HEAD, needed), self._base)

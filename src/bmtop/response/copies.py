@@ -24,7 +24,7 @@ from bmtop.response.plan import Plan, UndoCopy
 _NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
 _ABOUT = "about.json"
 # Queue ids have no dot. What is not whole yet has one first; `OLD.NEW` is the copy of OLD, restored as NEW.
-_DRAFT = ".draft"
+_DRAFT, _PROBE = ".draft", ".probe"
 
 
 class NoRoom(Refused):
@@ -49,7 +49,7 @@ class Copies:
 
     def path(self, undo: str) -> Path:
         """Return the folder of this copy; raises `Refused` where there is none of that name."""
-        if not _NAME.fullmatch(undo) or not (self.folder / undo / _ABOUT).is_file():
+        if not self.is_there(undo):
             raise Refused(f"There is no undo copy {undo[:40]!a}; see `bmtop undo --list`.")
         return self.folder / undo
 
@@ -57,7 +57,7 @@ class Copies:
         return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(2)
 
     def begin(self, undo: str, plan: Plan, sample: str) -> "Shelf":
-        """Return the shelf for a plan's copies, of which the file at `sample` is one; an earlier run's goes on.
+        """Return the shelf for a plan's copies, as of the queue file at `sample`; an earlier run's goes on.
 
         Raises `NoRoom` on a full disk, `Refused` where it may not be made.
         """
@@ -67,7 +67,7 @@ class Copies:
             folder.mkdir(mode=0o700, exist_ok=True)
             if not (folder / _ABOUT).exists():
                 about = {"made": time.time(), "who": whoami(), "filter": plan.filter.as_dict()}
-                _write(folder, {**about, "linked": _can_link(sample, f"{folder}/{_DRAFT}")})
+                _write(folder, {**about, "linked": _can_link(sample, folder)})
         except OSError as error:
             raise _no_copy(error) from None
         return self.shelf(undo)
@@ -122,31 +122,48 @@ class Copies:
             return []
 
     def drop(self, undo: str) -> None:
-        """Delete a copy for good."""
-        shutil.rmtree(self.folder / undo)
+        """Delete a copy for good, where there is one. Raises `OSError`."""
+        if _NAME.fullmatch(undo):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(self.folder / undo)
 
-    def make_room(self, octets: int, in_use: Collection[str]) -> tuple[str, ...]:
-        """Drop what is too old, and the oldest while there is no room for so many bytes; return what, in words.
-
-        What is `in_use` stays. Raises `NoRoom` where so much may not be kept at all.
-        """
+    def refuse_too_much(self, octets: int) -> None:
+        """Raise `NoRoom` where so many bytes may not be kept at all."""
         if octets > self._most_bytes:
             raise NoRoom(
                 f"The undo copy would take {octets:,} bytes, and undo_size allows {self._most_bytes:,}; raise that,"
                 " or purge without a copy (--without-undo)."
             )
+
+    def tidy(self, in_use: Collection[str]) -> tuple[str, ...]:
+        """Drop what is too old, and the oldest while all are too large; return what, in words.
+
+        What is `in_use` stays.
+        """
         said = []
-        kept = [copy for copy in self.listed() if copy.undo not in in_use]
-        while kept and (kept[-1].until < time.time() or sum(c.bytes for c in kept) + octets > self._most_bytes):
-            oldest = kept.pop()
-            self.drop(oldest.undo)
-            why = "it was too old" if oldest.until < time.time() else "its room was needed"
-            said.append(f"The undo copy {oldest.undo} ({oldest.messages:,} messages) was dropped: {why}.")
+        there = list(self.listed())
+        for copy in [copy for copy in reversed(there) if copy.undo not in in_use]:
+            too_old = copy.until < time.time()
+            if too_old or sum(c.bytes for c in there) > self._most_bytes:
+                there.remove(copy)
+                said.append(self._dropped(copy, "it was too old" if too_old else "its room was needed"))
         for name in self._names():
-            if name not in in_use and not (self.folder / name / _ABOUT).exists():
-                # An action was cut off before it kept anything.
-                self.drop(name)
+            if name not in in_use and not self.is_there(name):
+                with suppress(OSError):
+                    self.drop(name)
         return tuple(said)
+
+    def _dropped(self, copy: UndoCopy, why: str) -> str:
+        what = f"The undo copy {copy.undo} ({copy.messages:,} messages)"
+        try:
+            self.drop(copy.undo)
+        except OSError as error:
+            return f"{what} cannot be dropped ({(error.strerror or 'no').lower()}); delete its folder by hand."
+        return f"{what} was dropped: {why}."
+
+    def is_there(self, undo: str) -> bool:
+        """Tell whether there is a copy of this name; one that was cut off at its very beginning is none."""
+        return bool(_NAME.fullmatch(undo)) and (self.folder / undo / _ABOUT).is_file()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,26 +224,27 @@ def same_file(one: str, other: str) -> bool:
         return False
 
 
-def _can_link(sample: str, name: str) -> bool:
+def _can_link(sample: str, folder: Path) -> bool:
     """Tell whether a queue file can have a second name here. Raises `OSError` where that is not the question."""
+    probe = folder / _PROBE
+    probe.unlink(missing_ok=True)
     try:
-        os.link(sample, name, follow_symlinks=False)
+        os.link(sample, probe, follow_symlinks=False)
     except FileNotFoundError:
-        # It has just left; whether it could have been linked is a matter of the file system alone.
-        return os.stat(os.path.dirname(name)).st_dev == os.stat(os.path.dirname(sample)).st_dev
+        # It has just left. Below the queue directory, what is on the same file system can be linked.
+        return os.stat(folder).st_dev == os.stat(folder.parent.parent).st_dev
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
             raise
         return False
-    os.unlink(name)
+    probe.unlink()
     return True
 
 
 def _write(folder: Path, about: dict[str, Any]) -> None:
     draft = folder / _DRAFT
-    with open(
-        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb"
-    ) as file:
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         file.write(json.dumps(about).encode("ascii"))
         file.flush()
         os.fsync(file.fileno())

@@ -39,7 +39,8 @@ def purge(
     room. Raises `Refused` (`NoRoom` among them) or `CommandFailed`.
     """
     with action as step:
-        notes = () if undo is None else copies.make_room(plan.bytes, {undo, *in_use})
+        if undo is not None:
+            copies.refuse_too_much(plan.bytes)
         run = _Purge(postfix, copies, plan, undo, progress)
         try:
             run.keep_all(step)
@@ -47,8 +48,9 @@ def purge(
         finally:
             run.settle()
             step.sentence = run.sentence
+        dropped = () if undo is None else copies.tidy({undo, *in_use})
         step.ok = not run.failure
-        notes = tuple(filter(None, (*run.notes, *notes, run.failure)))
+        notes = tuple(filter(None, (*run.notes, *dropped, run.failure)))
         step.sentence = " ".join((run.sentence, *notes))
         return Outcome(plan, run.done, run.left_out, undo=undo if run.done else None, command=command, notes=notes)
 
@@ -85,8 +87,8 @@ class _Purge:
         """Keep a copy of every message that is still the one shown; where that cannot be, raise, and keep none."""
         try:
             where = locate(self._queue, self._plan.ids)
-            if self._undo is not None and where:
-                self._shelf = self._copies.begin(self._undo, self._plan, next(iter(where.values())))
+            if self._undo is not None:
+                self._shelf = self._copies.begin(self._undo, self._plan, next(iter(where.values()), ""))
             waiting = list(self._plan.messages)
             for _ in range(_ROUNDS):
                 waiting = self._round(waiting, where, step)

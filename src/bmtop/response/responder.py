@@ -3,27 +3,40 @@
 Each raises `Refused` or `CommandFailed`, whose text is one sentence for the user.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
-from bmtop.bluemind import make
-from bmtop.checked import Login, QueueId, Refused
+from bmtop.bluemind import BlueMind, make
+from bmtop.checked import Client, Login, QueueId, Refused
 from bmtop.config import Settings
+from bmtop.incident.accounts import Accounts
 from bmtop.incident.message import Message
 from bmtop.incident.selection import Filter
+from bmtop.incident.watch import Watch
 from bmtop.postfix import envelope
+from bmtop.postfix.connections import SmtpdLog
 from bmtop.postfix.instance import Postfix
-from bmtop.response import account
+from bmtop.response import account, cache
+from bmtop.response.connections import Connections
 from bmtop.response.copies import Copies
 from bmtop.response.gate import Gate, Step
 from bmtop.response.hold import hold_or_release
 from bmtop.response.journal import Entry, Journal
+from bmtop.response.keep import KeepHolding
 from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
 from bmtop.response.purge import purge
+from bmtop.response.runbook import Runbook
 from bmtop.response.subjects import matching
 from bmtop.response.undo import undo
 from bmtop.response.unfinished import FINISHED, TAKEN_BACK, finish, leave, take_back
+from bmtop.response.untrust import Changed, Untrust
+from bmtop.response.watch import Lookout
 from bmtop.server import CommandFailed
+
+# In seconds. A bot's connection may be older than what the panes cover.
+_READ_BACK = 3600.0
 
 
 class Responder:
@@ -34,7 +47,8 @@ class Responder:
         self._postfix = postfix
         self._journal = Journal(settings.state)
         self._gate = Gate(settings.state, self._journal, read_only=settings.read_only)
-        self._bluemind = account.bluemind_of(settings, postfix.server)
+        self.accounts = Accounts(settings.default_domain, settings.domain_aliases)
+        self._account_server = account.account_server(settings, postfix.server)
 
     @property
     def read_only(self) -> bool:
@@ -88,6 +102,10 @@ class Responder:
         self._gate.refuse_read_only("undo")
         cut_off = next((entry for entry in self.unfinished() if entry.undo == name), None)
         copies = self._copies()
+        if cut_off is not None and not copies.is_there(name):
+            # It had not come to deleting anything, or everything is back already.
+            self.leave(cut_off)
+            return Restored(name, ())
         if cut_off is None:
             ids = [kept.id for kept in copies.shelf(name).kept()]
             action = self._gate.action("undo", name, ids=ids, undo=name)
@@ -119,15 +137,93 @@ class Responder:
 
     def logout(self, login: Login) -> Done:
         """End the account's sessions."""
-        return account.logout(self._gate, self._bluemind, login)
+        return account.logout(self._gate, self._account_server, login)
 
     def set_password(self, login: Login, password: str, *, allow_argv: bool = False) -> Done:
         """Set the account's password; raises `OnlyInArgv` where the process list would show it."""
-        return account.set_password(self._gate, self._bluemind, login, password, allow_argv=allow_argv)
+        return account.set_password(self._gate, self._account_server, login, password, allow_argv=allow_argv)
 
     def make_password(self) -> str:
         """Return a new password that BlueMind takes."""
         return make()
+
+    def suspend(self, login: Login) -> Done:
+        """Let nobody log in to the account any more; its mail stays."""
+        return account.suspend(self._gate, self._account_server, login)
+
+    def reactivate(self, login: Login) -> Done:
+        """Let a suspended account in again."""
+        return account.reactivate(self._gate, self._account_server, login)
+
+    def planned(self, action: str, login: Login) -> tuple[str, ...]:
+        """Return the command that `logout`, `password`, `suspend` or `reactivate` will run."""
+        return account.planned(self._settings, self._postfix.server, action, login)
+
+    # Containment
+
+    def cache_command(self, login: str) -> tuple[str, ...]:
+        """Return what `empty_cache` will run."""
+        return cache.command(self._settings, self._postfix.server, login)
+
+    def empty_cache(self, login: str) -> Done:
+        """Make the server forget the passwords that it remembers: the old one may be among them."""
+        return cache.empty(self._gate, self._postfix.server, self.cache_command(login), login)
+
+    def connections(self) -> Connections:
+        """Return what tells which SMTP connections serve whom; its first look reads the log back."""
+        since = time.time() - max(self._settings.window, _READ_BACK)
+        return Connections(self._postfix, SmtpdLog(self._settings.log_file, since), self.accounts)
+
+    def end_connections(self, wanted: Filter, connections: Connections | None = None) -> Done:
+        """End the SMTP connections of whom `wanted` means."""
+        return (connections or self.connections()).end(self._gate, _whom(wanted), wanted)
+
+    def keep_holding(self, wanted: Filter) -> KeepHolding:
+        """Return what holds all that `wanted` means, a login or clients, once it is begun."""
+        return KeepHolding(
+            self._postfix, self._gate, wanted, _whom(wanted), accounts=self.accounts, log=self._settings.log_file
+        )
+
+    def lookout(
+        self,
+        connections: Connections,
+        wanted: Filter,
+        steps: Sequence[str],
+        remedy: str,
+        clock: Callable[[], float] = time.time,
+    ) -> Lookout:
+        """Return the watch after containment by these steps; see `Watch`."""
+        return Lookout(
+            self._postfix,
+            connections,
+            Watch(steps, remedy=remedy),
+            wanted,
+            accounts=self.accounts,
+            own=frozenset(self._settings.own_addresses),
+            sessions=partial(self._sessions, wanted),
+            clock=clock,
+        )
+
+    def _sessions(self, wanted: Filter) -> tuple[float | None, ...] | None:
+        if wanted.login is None:
+            return None
+        return account.sessions(self._account_server, Login(self.accounts.account(wanted.login)))
+
+    def runbook(
+        self, messages: Callable[[], Iterable[Message]], *, login: str | None = None, client: Client | None = None
+    ) -> Runbook:
+        """Return the steps that contain one login, or one client. `messages` lists the queue anew; it may block."""
+        return Runbook(self, messages, self._untrust, login=login, client=client)
+
+    def _untrust(self, client: Client) -> Changed:
+        bluemind = self._account_server if isinstance(self._account_server, BlueMind) else None
+        untrust = Untrust(self._postfix, bluemind, frozenset(self._settings.own_addresses))
+        return untrust.apply(self._gate, untrust.prepare(client))
+
+    def note(self, action: str, target: str, sentence: str, *, ok: bool) -> None:
+        """Write something into the journal that was seen, not done."""
+        with self._gate.action(action, target) as step:
+            step.ok, step.sentence = ok, sentence
 
     # The journal
 
@@ -156,7 +252,10 @@ class Responder:
 
 def describe(plan: Plan) -> str:
     """Return whom the plan is about, in a few words, for the journal."""
-    wanted = plan.filter
+    return _whom(plan.filter)
+
+
+def _whom(wanted: Filter) -> str:
     if wanted.login is not None:
         return wanted.login
     if wanted.clients:

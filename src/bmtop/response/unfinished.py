@@ -55,10 +55,10 @@ def leave(postfix: Postfix, gate: Gate, copies: Copies, cut_off: Entry) -> None:
     with gate.resume(cut_off, LEFT, "failed"):
         if cut_off.action != "purge" or cut_off.undo is None:
             return
-        try:
-            shelf = copies.shelf(cut_off.undo)
-        except Refused:
+        if not copies.is_there(cut_off.undo):
+            copies.drop(cut_off.undo)
             return
+        shelf = copies.shelf(cut_off.undo)
         kept = list(shelf.kept())
         where = locate(postfix.queue_directory, [copy.id for copy in kept])
         for copy in kept:
