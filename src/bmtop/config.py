@@ -1,5 +1,6 @@
 """The settings: flags over environment over files over defaults. Nothing here reads a log or runs a command."""
 
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -10,15 +11,17 @@ from typing import Any
 from bmtop.checked import Refused
 from bmtop.incident.reasons import Thresholds
 from bmtop.response.other_servers import AccountCommands, account_commands, argument_list
-from bmtop.server import SYSTEM_PATH
+from bmtop.server import SYSTEM_PATH, home
 from bmtop.spans import seconds
+from bmtop.trusted import refuse_others
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-FILES = (Path("/etc/bmtop.toml"), Path("~/.config/bmtop/config.toml"))
+SYSTEM_FILE = Path("/etc/bmtop.toml")
+OWN_FILE = ".config/bmtop/config.toml"
 LOGS = (Path("/var/log/mail.log"), Path("/var/log/maillog"))
 
 
@@ -61,63 +64,105 @@ class Settings:
 
 
 _PATHS = frozenset({"log", "postfix", "state", "bm_token", "bm_ca"})
+_LISTS = frozenset({"own_addresses", "path"})
 # What no environment variable can hold.
-_TABLES = frozenset({"path", "reasons", "domain_aliases", "sasl_restart"})
+_TABLES = frozenset({*_LISTS, "reasons", "domain_aliases", "sasl_restart"})
 
 
 def _value(name: str, value: Any, where: str) -> Any:
     """Return `value` in the setting's type; raises `Refused` where it has another."""
-    default = {f.name: f for f in fields(Settings)}.get(name)
-    if default is None:
+    if name not in {f.name for f in fields(Settings)}:
         raise Refused(f"{where} sets {name[:40]!a}, which bmtop does not know; see the README's list of settings.")
     try:
-        if name in _PATHS:
-            return Path(os.path.abspath(os.path.expanduser(value)))
-        if name == "window":
-            return seconds(str(value))
-        if name in ("own_addresses", "path"):
-            return tuple(str(v) for v in value)
-        if name == "reasons":
-            return replace(Thresholds(), **{str(k): type(getattr(Thresholds(), k))(v) for k, v in value.items()})
-        if name == "accounts":
-            return account_commands(value)
-        if name == "sasl_restart":
-            return argument_list(value, ("service", "login"))
-        if name == "domain_aliases":
-            return {str(k).lower(): str(v).lower() for k, v in value.items()}
-        if name in ("read_only", "mask"):
-            return value if isinstance(value, bool) else str(value).lower() in ("1", "yes", "true", "on")
-        if name in ("threshold", "undo_size"):
-            return int(value)
-        return float(value) if name == "undo_keep" else str(value)
+        return _typed(name, value)
     except (TypeError, ValueError, AttributeError) as error:
         raise Refused(f"{where} sets {name} to a value that cannot be used: {error}.") from None
 
 
+def _typed(name: str, value: Any) -> Any:
+    if name in _PATHS:
+        return _path(value)
+    if name == "window":
+        return seconds(str(value))
+    if name in _LISTS:
+        return _strings(name, value)
+    if name == "reasons":
+        return replace(Thresholds(), **{str(k): type(getattr(Thresholds(), k))(v) for k, v in value.items()})
+    if name == "accounts":
+        return account_commands(value)
+    if name == "sasl_restart":
+        return argument_list(value, ("service", "login"))
+    if name == "domain_aliases":
+        return {str(k).lower(): str(v).lower() for k, v in value.items()}
+    if name in ("read_only", "mask"):
+        return _yes_or_no(value)
+    if name in ("threshold", "undo_size"):
+        return _positive(int(value))
+    return _positive(float(value)) if name == "undo_keep" else str(value)
+
+
+def _path(value: Any) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("it is no path")
+    return Path(os.path.abspath(f"{home()}{value[1:]}" if value.startswith("~/") else value))
+
+
+def _strings(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise ValueError("it is no list of texts")
+    if name == "path" and not all(map(os.path.isabs, value)):
+        raise ValueError("commands are looked for in absolute folders only")
+    return tuple(value)
+
+
+def _yes_or_no(value: Any) -> bool:
+    said = str(value).lower()
+    if said not in ("1", "yes", "true", "on", "0", "no", "false", "off"):
+        raise ValueError("it is neither true nor false")
+    return said in ("1", "yes", "true", "on")
+
+
+def _positive(number: Any) -> Any:
+    if not 0 < number < math.inf:
+        raise ValueError("it is no number above zero")
+    return number
+
+
 def _file(path: Path) -> dict[str, Any]:
+    """Return what a settings file sets, nothing where there is none. Raises `Refused`."""
     try:
         with path.open("rb") as file:
+            refuse_others(path, "The settings file")
             return tomllib.load(file)
-    except tomllib.TOMLDecodeError as error:
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise Refused(f"The settings file {path} cannot be read ({(error.strerror or 'no').lower()}).") from None
+    except ValueError as error:
         raise Refused(f"{path} is not valid TOML: {error}; mend it, or move it away.") from None
 
 
 def load(flags: Mapping[str, Any], environment: Mapping[str, str], config: Path | None = None) -> Settings:
     """Return the settings from `flags` over `BMTOP_*` of `environment` over `config` or the usual files.
 
-    Raises `Refused` for a file or a value that is not understood.
+    Raises `Refused` for a file or a value that is not understood, and where root would go by what others can change.
     """
     found: dict[str, Any] = {}
     if config is not None and not config.is_file():
         raise Refused(f"There is no settings file {config}; see whether --config is right.")
-    for path in [config] if config is not None else [file.expanduser() for file in FILES]:
-        if path.is_file():
-            for name, value in _file(path).items():
-                found[name] = _value(name, value, str(path))
+    # Under sudo, HOME may still be the caller's: root goes by its own home.
+    for path in (SYSTEM_FILE, Path(home(), OWN_FILE)) if config is None else (config,):
+        for name, value in _file(path).items():
+            found[name] = _value(name, value, str(path))
     for name in (f.name for f in fields(Settings)):
-        if f"BMTOP_{name.upper()}" in environment and name not in _TABLES:
-            found[name] = _value(name, environment[f"BMTOP_{name.upper()}"], f"BMTOP_{name.upper()}")
+        variable = f"BMTOP_{name.upper()}"
+        if environment.get(variable) and name not in _TABLES:
+            found[name] = _value(name, environment[variable], variable)
     for name, value in flags.items():
         if value is not None:
             found[name] = _value(name, value, f"--{name.replace('_', '-')}")
-    return Settings(**found)
+    settings = Settings(**found)
+    refuse_others(settings.state, "The state folder")
+    if settings.postfix is not None:
+        refuse_others(settings.postfix, "Postfix's configuration")
+    return settings
