@@ -56,14 +56,14 @@ class Watch:
     """Feed it what is seen and which steps were done, and ask for the verdict at any time.
 
     `steps` are those that must be done (or left out by choice) before anything counts as contained. `remedy`
-    is what empties the SASL cache, such as `restart bm-ysnp`. `begun` is in epoch seconds, `quiet` in seconds.
+    is what empties the SASL cache, such as `restart bm-ysnp`, `quiet` is in seconds.
     """
 
-    def __init__(self, steps: Sequence[str], *, begun: float, remedy: str, quiet: float = QUIET) -> None:
+    def __init__(self, steps: Sequence[str], *, remedy: str, quiet: float = QUIET) -> None:
         self.quiet = quiet
         self._steps = tuple(steps)
         self._remedy = remedy
-        self._begun = begun
+        self._begun = 0.0
         self._done: dict[str, float] = {}
         self._left_out: set[str] = set()
         self._signs: dict[Hashable, Sign] = {}
@@ -74,6 +74,10 @@ class Watch:
         self._last: Sign | None = None
 
     # What it is told
+
+    def begin(self, now: float) -> None:
+        """Count from `now`, in epoch seconds."""
+        self._begun = now
 
     def done(self, step: str, when: float) -> None:
         """Take that a step of the runbook was done, in the end, at `when`."""

@@ -8,6 +8,7 @@ from bmtop.incident.accounts import Accounts
 from bmtop.incident.selection import Filter
 from bmtop.incident.territory import Territory
 from bmtop.incident.watch import Kind, Sign, Verdict, Watch
+from bmtop.postfix import networks
 from bmtop.postfix.connections import Connection, Handed, LoggedIn
 from bmtop.postfix.envelope import envelopes
 from bmtop.postfix.instance import Postfix
@@ -22,9 +23,10 @@ Sessions = Callable[[], Sequence[float | None] | None]
 
 
 class Lookout:
-    """Call `tick` again and again; it blocks for a moment. `problem` is a sentence while it cannot see all, or empty.
+    """Begin it, and call `tick` again and again; both block for a moment.
 
-    `sessions` returns when each open session began, None where the server cannot list them.
+    `problem` is a sentence while it cannot see all, or empty. `sessions` returns when each open session began,
+    None where the server cannot list them. `own` are addresses of the same installation beside this machine's.
     """
 
     def __init__(
@@ -35,20 +37,36 @@ class Lookout:
         wanted: Filter,
         *,
         accounts: Accounts,
-        territory: Territory,
+        own: frozenset[str],
         sessions: Sessions,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.on = False
         self.problem = ""
         self._postfix = postfix
         self._connections = connections
         self._watch = watch
         self._wanted = wanted
         self._accounts = accounts
-        self._territory = territory
+        self._own = own
+        self._territory = Territory()
         self._sessions = sessions
         self._clock = clock
         self._seen: dict[tuple[int, float | None], Connection] = {}
+        self._next_connections = self._next_sessions = 0.0
+
+    def begin(self) -> None:
+        """Watch from now on. Raises `CommandFailed` where Postfix does not say whose mail is whose."""
+        self._territory = networks.territory(self._postfix, self._own)
+        self._watch.begin(self._clock())
+        self.on = True
+
+    def settled(self, step: str, when: float | None) -> None:
+        """Take that a step was done, or, without a time, left out by choice."""
+        if when is None:
+            self._watch.left_out(step)
+        else:
+            self._watch.done(step, when)
         self._next_connections = self._next_sessions = 0.0
 
     def tick(self) -> Verdict:
@@ -61,10 +79,6 @@ class Lookout:
         if now >= self._next_sessions:
             self._look_at_sessions(now)
         return self._watch.verdict(now)
-
-    def look_again(self) -> None:
-        """Have the next tick look at everything: something was changed."""
-        self._next_connections = self._next_sessions = 0.0
 
     def _read_log(self) -> None:
         try:
