@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from bmtop.incident.message import Message
 from bmtop.incident.reasons import Figures, Thresholds
-from bmtop.incident.territory import neighbourhood
+from bmtop.incident.territory import place
 from bmtop.incident.window import WindowCounts
 
 # Addresses are remembered beyond the window, to know a new one; so many of one login.
@@ -106,11 +106,11 @@ class Activity:
         span = hour * _BUSY_SHARE
         wave = self._wave = self._begun()
         active = counts.between(wave.began, inf, "client")
-        old = {neighbourhood(client) for client, time in self.clients.items() if time < wave.began}
+        old = {place(client) for client, time in self.clients.items() if time < wave.began}
         new = [
             client
             for client in active
-            if old and self.clients.get(client, wave.began) >= wave.began and neighbourhood(client) not in old
+            if old and self.clients.get(client, wave.began) >= wave.began and place(client) not in old
         ]
         busiest = counts.busiest("messages", span)
         return replace(
@@ -120,7 +120,7 @@ class Activity:
             busiest=busiest,
             busiest_rate=busiest * _HOUR / span,
             past_rate=wave.past_rate,
-            networks=len({neighbourhood(c) for c in counts.between(wave.began, wave.began + _HOUR, "client")}),
+            places=len({place(c) for c in counts.between(wave.began, wave.began + _HOUR, "client")}),
             new_clients=len(new),
             new_messages=sum(active[client] for client in new),
             wave_messages=sum(active.values()),

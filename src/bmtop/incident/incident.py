@@ -25,6 +25,8 @@ from bmtop.incident.selection import Network
 from bmtop.incident.senders import Senders
 from bmtop.incident.territory import Seen, Territory
 
+# What Postfix logs where SASL gave it no name, as for an empty one (smtpd_sasl_glue.c).
+_UNAVAILABLE = "(unavailable)"
 # Domains that a table must be asked for: those longest unseen go first.
 _QUESTIONS = 5_000
 
@@ -104,8 +106,9 @@ class Incident:
                 self._mail.pop(event.id, None)
                 self._notifications.pop(event.id, None)
             case LoginFailed():
-                account = None if event.login is None else self.accounts.account(event.login)
-                self._breakins.failed(event.time, event.client, event.name, event.login, account)
+                login = None if event.login == _UNAVAILABLE else event.login
+                account = None if login is None else self.accounts.account(login)
+                self._breakins.failed(event.time, event.client, event.name, login, account)
             case Rejected():
                 if event.relay:
                     self._relays.refused(event.time, event.client, event.name)

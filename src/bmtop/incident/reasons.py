@@ -60,10 +60,10 @@ class Figures:
     """What is known of one login or client.
 
     Rates are messages an hour; `past_rate` is None where nothing was seen before the wave of mail began.
-    `networks` are the neighbourhoods that sent within an hour of that, `new_clients` the addresses first seen
-    since, with `new_messages` of `wave_messages`. `forged` messages have another sender than the account's own;
-    `foreign` ones one whose domain is not ours, with `foreign_senders` different ones. For a relay, which has
-    no address of its own, both are the same. `unknown` recipients do not exist, of `answered` ones.
+    `places` are the addresses, of IPv6 the /64s, that sent within an hour of that, `new_clients` the addresses
+    first seen since, with `new_messages` of `wave_messages`. `forged` messages have another sender than the
+    account's own; `foreign` ones one whose domain is not ours, with `foreign_senders` different ones. For a
+    relay, which has no address of its own, both are the same. `unknown` recipients do not exist, of `answered`.
     """
 
     messages: int = 0
@@ -74,7 +74,7 @@ class Figures:
     busiest_rate: float = 0.0
     past_rate: float | None = None
     clients: int = 0
-    networks: int = 0
+    places: int = 0
     new_clients: int = 0
     new_messages: int = 0
     wave_messages: int = 0
@@ -138,8 +138,8 @@ def _bulk(f: Figures, limits: Thresholds) -> list[Reason]:
 
 def _origin(f: Figures, limits: Thresholds) -> list[Reason]:
     found = []
-    if f.networks >= limits.clients:
-        alone = f.networks >= limits.clients_alone
+    if f.places >= limits.clients:
+        alone = f.places >= limits.clients_alone
         found.append(Reason("origin", 50 if alone else 20, alone, f"{f.clients:,} client addresses"))
     if f.new_clients and f.busiest >= limits.rate_messages and f.new_messages >= limits.new_share * f.wave_messages:
         many = "an address" if f.new_clients == 1 else f"{f.new_clients:,} addresses"
@@ -160,7 +160,7 @@ def _break_in(f: Figures, limits: Thresholds) -> list[Reason]:
     stuffed = tried.names >= limits.names_tried and not tried.shared
     words = f"{tried.failures:,} failed logins before it got in from {tried.client}"
     if stuffed:
-        words += f", which tried {tried.names:,} names"
+        words = f"it got in from {tried.client}, which failed at {tried.names:,} names before"
     if tried.failures >= limits.failed_logins or stuffed:
         alone = stuffed or (tried.failures >= limits.failed_logins_alone and not tried.shared)
         return [Reason("origin", 50 if alone else 30, alone, words)]

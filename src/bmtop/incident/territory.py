@@ -24,12 +24,12 @@ def address_of(client: str) -> Address | None:
 
 
 @lru_cache(maxsize=65536)
-def neighbourhood(client: str) -> str:
-    """Return the network that one person's changing addresses stay in: an IPv4 /24, an IPv6 /64."""
+def place(client: str) -> str:
+    """Return what stays the same while one machine changes its address: of IPv6, the /64 (RFC 8981); else itself."""
     address = address_of(client)
-    if address is None:
+    if address is None or address.version == 4:
         return client
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
+    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
 class Trusted(NamedTuple):

@@ -305,7 +305,8 @@ def _stands_elsewhere(mynetworks: str, client: Client, entry: str) -> str:
 
 def untrusted(journal: Journal) -> dict[str, tuple[str, float]]:
     """Return each client that is untrusted now, with the entry that had let it in, and the moment it went."""
-    return {entry.target: (str(entry.filter.get("entry")), entry.time) for entry in _standing(journal)}
+    ended = {entry.number: entry.time for entry in journal.entries(_LOOKED_BACK)}
+    return {entry.target: (str(entry.filter.get("entry")), ended[entry.number]) for entry in _standing(journal)}
 
 
 def _standing(journal: Journal) -> list[Entry]:
