@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bmtop import __version__, commands, config, trust
+from bmtop import __version__, commands, config, holding, trust
 from bmtop.checked import Client, Login, QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.selection import Filter, network
@@ -102,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
         act.add_argument("--finish", action="store_true", help=f"finish the newest {action} that was cut off")
         if action != "release":
             act.add_argument("--bounces", action="store_true", help="and the bounces that Postfix made for them")
+        if action == "hold":
+            act.add_argument("--follow", action="store_true", help="and hold what comes in, until Ctrl-C")
         if action == "purge":
             act.add_argument("--without-undo", action="store_true", help="keep no copy: there is no way back")
     undo = command("undo", "bring purged messages back, on hold")
@@ -149,6 +151,10 @@ def _run(found: argparse.Namespace, settings: Settings) -> int:
             if not _filter(found).empty or found.dry_run:
                 raise Refused("--finish takes neither a filter nor --dry-run: it is about the messages it was about.")
             return commands.finish(settings, found.command, yes=found.yes, as_json=found.json)
+        case "hold" if found.follow:
+            if found.dry_run or found.json or found.bounces:
+                raise Refused("--follow goes with --yes alone: it acts, and says so as it goes.")
+            return holding.hold_on(settings, _filter(found), yes=found.yes)
         case "purge" | "hold" | "release":
             return commands.act_on_messages(
                 settings, found.command, _filter(found), dry_run=found.dry_run, yes=found.yes, as_json=found.json,
@@ -159,11 +165,11 @@ def _run(found: argparse.Namespace, settings: Settings) -> int:
         case "undo":
             return commands.undo(settings, found.id, yes=found.yes, as_json=found.json)
         case "untrust":
-            return trust.untrust(
+            return relaying.untrust(
                 settings, found.client, take_back=found.undo, dry_run=found.dry_run, yes=found.yes, as_json=found.json
             )  # fmt: skip
         case "known":
-            return trust.known(settings, found.client, forget=found.forget, as_json=found.json)
+            return relaying.known(settings, found.client, forget=found.forget, as_json=found.json)
         case "check":
             return commands.check(settings, found.warning, found.critical)
         case "logout":
@@ -204,6 +210,9 @@ def _with_demo(found: argparse.Namespace, settings: Settings) -> int:
                 path=(str(toy.bin), *settings.path),
                 bm_cli=str(toy.bm_cli),
                 bm_token=toy.folder / "no-key",
+                # Nothing outside of the toy is touched.
+                accounts=None,
+                sasl_restart=("true",),
             ),
         )
 

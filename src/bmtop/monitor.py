@@ -8,6 +8,7 @@ from contextlib import suppress
 from bmtop.checked import QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.accounts import Accounts
+from bmtop.incident.detail import Detail
 from bmtop.incident.events import Event
 from bmtop.incident.incident import Incident
 from bmtop.incident.lineage import Lineage, bounces
@@ -19,7 +20,9 @@ from bmtop.postfix import networks, queue
 from bmtop.postfix.census import Census
 from bmtop.postfix.instance import Postfix
 from bmtop.postfix.logreader import LogReader
+from bmtop.response.journal import Journal
 from bmtop.response.known import KnownRelays
+from bmtop.response.untrust import untrusted
 from bmtop.server import CommandFailed
 
 _LISTED_EVERY = 2.0
@@ -48,6 +51,7 @@ class Monitor:
         self._territory = Territory()
         self._asked = Seen()
         self._known_relays = KnownRelays(settings.state)
+        self._journal = Journal(settings.state)
         self._incident = self._begin(settings.window)
         self._lineage = Lineage(self._is_own)
         self._census = Census(postfix, self._origin)
@@ -89,9 +93,9 @@ class Monitor:
             self._follower = asyncio.create_task(self._follow())
 
     def _begin_again(self, window: float) -> None:
-        known = self._incident.known
-        self._incident = self._begin(window, self._incident)
-        self._incident.known_relays(known)
+        before = self._incident
+        self._incident = self._begin(window, before)
+        self._incident.take_marks(before)
         self._lineage = Lineage(self._is_own)
         self._log.read_back = False
         self._picture = None
@@ -107,6 +111,14 @@ class Monitor:
             problems = (*self._log.problems.values(), *self._problems.values(), *self._territory.problems)
             self._picture = self._incident.picture(now, complete=self._complete, problems=tuple(filter(None, problems)))
         return self._picture
+
+    def login_detail(self, login: str) -> Detail:
+        """Return the details of the account that `login` belongs to, as of the last picture."""
+        return self._incident.login_detail(login)
+
+    def client_detail(self, client: str) -> Detail:
+        """Return the details of a client, as of the last picture."""
+        return self._incident.client_detail(client)
 
     @property
     def _complete(self) -> bool:
@@ -254,7 +266,7 @@ class Monitor:
         if seen != self._asked or not await asyncio.to_thread(networks.is_current, known):
             self._configured(await asyncio.to_thread(self._read_configuration, seen), seen)
         try:
-            self._know(await asyncio.to_thread(self._known_relays.read))
+            self._know(*await asyncio.to_thread(self._read_state))
         except Refused as error:
             self._problems["known"] = str(error)
         return _CONFIGURED_EVERY
@@ -267,8 +279,12 @@ class Monitor:
         self._incident.territory(territory)
         self._problems["configuration"] = ""
 
-    def _know(self, relays: tuple[Network, ...]) -> None:
-        self._incident.known_relays(relays)
+    def _read_state(self) -> tuple[tuple[Network, ...], Mapping[str, tuple[str, float]]]:
+        return self._known_relays.read(), untrusted(self._journal)
+
+    def _know(self, known: tuple[Network, ...], gone: Mapping[str, tuple[str, float]]) -> None:
+        self._incident.known_relays(known)
+        self._incident.untrusted_relays(gone)
         self._problems["known"] = ""
 
     def _configure_once(self) -> None:
@@ -277,7 +293,7 @@ class Monitor:
 
     def _know_once(self) -> None:
         try:
-            self._know(self._known_relays.read())
+            self._know(*self._read_state())
         except Refused as error:
             self._problems["known"] = str(error)
 

@@ -236,11 +236,6 @@ class Incident:
         self._territory = self._senders.territory = self._relays.territory = territory
         self._relays.recount(self._queue.values())
 
-    @property
-    def known(self) -> tuple[Network, ...]:
-        """The relays that were marked as honest ones."""
-        return self._relays.known
-
     def known_relays(self, networks: tuple[Network, ...]) -> None:
         """Take the relays that were marked as honest ones."""
         self._relays.known = networks
@@ -248,6 +243,10 @@ class Incident:
     def untrusted_relays(self, clients: Mapping[str, tuple[str, float]]) -> None:
         """Take the clients that were untrusted, each with the entry that had let it in, and the moment it went."""
         self._relays.untrusted = clients
+
+    def take_marks(self, before: "Incident") -> None:
+        """Take what is known of relays beside the log from the incident that this one follows."""
+        self._relays.known, self._relays.untrusted = before._relays.known, before._relays.untrusted
 
     def picture(self, now: float, *, complete: bool, problems: tuple[str, ...] = ()) -> Picture:
         """Return what is known at `now`."""
