@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 
-from bmtop.bluemind import BlueMind, make
+from bmtop.bluemind import make
 from bmtop.checked import Client, Login, QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.accounts import Accounts
@@ -210,13 +210,18 @@ class Responder:
         return account.sessions(self._account_server, Login(self.accounts.account(wanted.login)))
 
     def runbook(
-        self, messages: Callable[[], Iterable[Message]], *, login: str | None = None, client: Client | None = None
+        self,
+        messages: Callable[[], Iterable[Message]],
+        *,
+        login: str | None = None,
+        client: Client | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> Runbook:
         """Return the steps that contain one login, or one client. `messages` lists the queue anew; it may block."""
-        return Runbook(self, messages, self._untrust, login=login, client=client)
+        return Runbook(self, messages, self._untrust, login=login, client=client, clock=clock)
 
     def _untrust(self, client: Client) -> Changed:
-        bluemind = self._account_server if isinstance(self._account_server, BlueMind) else None
+        bluemind = account.bluemind_of(self._settings, self._postfix.server)
         untrust = Untrust(self._postfix, bluemind, frozenset(self._settings.own_addresses))
         return untrust.apply(self._gate, untrust.prepare(client))
 

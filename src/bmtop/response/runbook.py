@@ -57,8 +57,9 @@ _RECALLED_ENTRIES = 5000
 class Step:
     """One step as it is now. `command` is what it will run, or has run; `time` is when that was, in epoch seconds.
 
-    `meanwhile` says what else it does to people, empty where that is nothing. `sentence` is its result, `notes` are more of that. `missing` says that the watch asks for it, `consent` that
-    it needs `allow_argv`, `optional` that `run_all` leaves it out.
+    `meanwhile` says what else it does to people, empty where that is nothing. `sentence` is its result, `notes` are
+    more of that. `missing` says that the watch asks for it, `consent` that it needs `allow_argv`, `optional` that
+    `run_all` leaves it out.
     """
 
     name: str

@@ -1,0 +1,55 @@
+"""What `bmtop hold --follow` does: holds what is queued and what comes in, until it is told to stop."""
+
+import signal
+import sys
+import time
+
+from bmtop.commands import DONE, REFUSED, act_on_messages, postfix_of
+from bmtop.config import Settings
+from bmtop.incident.selection import Filter
+from bmtop.response.keep import KeepHolding
+from bmtop.response.responder import Responder
+from bmtop.visible import visible
+
+_TICK = 0.2
+
+
+def hold_on(settings: Settings, wanted: Filter, *, yes: bool) -> int:
+    """Hold all that `wanted` means, a login or clients, until Ctrl-C or SIGTERM; without `yes`, ask first."""
+    keep = Responder(settings, postfix_of(settings)).keep_holding(wanted)
+    if not yes and not _agreed(keep.target):
+        print("Nothing was done. Add --yes to act without being asked.", file=sys.stderr)
+        return REFUSED
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # First what is new, then what is there: nothing comes in between.
+    keep.begin()
+    try:
+        act_on_messages(settings, "hold", wanted, dry_run=False, yes=True, as_json=False)
+        print(f"Holding what {visible(keep.target)} newly queues; Ctrl-C ends it.", flush=True)
+        _follow(keep)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        print(visible(keep.end().sentence), flush=True)
+    return DONE
+
+
+def _follow(keep: KeepHolding) -> None:
+    told = ""
+    while True:
+        count = keep.tick()
+        if count:
+            print(f"{time.strftime('%H:%M:%S')}  {count:,} held, {len(keep.held):,} so far", flush=True)
+        if keep.problem != told:
+            told = keep.problem
+            print(told or "It goes on.", file=sys.stderr)
+        time.sleep(_TICK)
+
+
+def _agreed(target: str) -> bool:
+    """Ask on the terminal; no terminal is no consent."""
+    if not sys.stdin.isatty():
+        return False
+    question = f"Hold all of {visible(target)}, what is queued and what comes in, until Ctrl-C? Type 'yes': "
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == "yes"
