@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bmtop import __version__, commands, config, holding, trust
+from bmtop import __version__, commands, config, holding, relaying
 from bmtop.checked import Client, Login, QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.selection import Filter, network
