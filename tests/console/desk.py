@@ -90,9 +90,12 @@ class Desk:
         self.window = 900.0
         self.messages: dict[QueueId, Message] = {m.id: m for m in messages}
         self.lines: list[str] = []
-        self.senders: list[Sender] = [sender(STOLEN, 12, reasons=("12 failed logins before",)), sender(HONEST, 3)]
+        self.senders: list[Sender] = [
+            sender(STOLEN, 12, reasons=("12 failed logins before",), suspected=True),
+            sender(HONEST, 3),
+        ]
         self.relays: list[Relay] = [relay(BOT)]
-        self.failed: list[FailedLogin] = [failed_login(BOT, succeeded=(STOLEN,))]
+        self.failed: list[FailedLogin] = [failed_login(BOT, succeeded=(STOLEN,), broke_in=True)]
         self.queue: QueueGauge | None = gauge()
         self.problems: tuple[str, ...] = ()
         self.complete = True

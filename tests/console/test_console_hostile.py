@@ -29,7 +29,7 @@ def server(text: str) -> tuple[Desk, Hands]:
     desk = Desk(replace(message(1), sender=text, recipients=(text,), reason=text, envelope=Envelope(text, BOT, text)))
     desk.senders = [sender(text, reasons=(text,))]
     desk.relays = [relay(BOT, name=text, kind="trusted", network=text)]
-    desk.failed = [failed_login(BOT, name=text, logins=((text, 3),), succeeded=(text,))]
+    desk.failed = [failed_login(BOT, name=text, logins=((text, 3),), succeeded=(text,), broke_in=True)]
     desk.lines = [f"Nov 24 12:00:00 mail postfix/smtpd[7]: {text}"]
     desk.problems = (f"It said: {text}",)
     hands = Hands(desk)

@@ -20,12 +20,12 @@ from bmtop.console.columns import Column, arranged, fitted
 from bmtop.console.dialogs.narrowing import merged, narrowed
 from bmtop.console.dialogs.undo import filter_words
 from bmtop.console.follow import Follow
-from bmtop.console.panes import failed, gauge, relays, senders, title
+from bmtop.console.panes import failed, gauge, problems, relays, senders, title
 from bmtop.console.panes.journal import actions
 from bmtop.console.save import save
 from bmtop.console.text import Cell, Line, fit, masked
 from bmtop.incident.message import Message
-from bmtop.incident.picture import Picture
+from bmtop.incident.picture import Blocked, Picture
 from bmtop.incident.selection import Filter
 from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, Outcome, Plan, Restored
@@ -95,8 +95,8 @@ def test_figures() -> None:
 # Columns
 
 
-def column(title: str, width: int, **more: int) -> Column[str]:
-    return Column(title, lambda item, now: Cell(item), width, **more)
+def column(title: str, width: int, share: int = 0, most: int = 0, rank: int = 0) -> Column[str]:
+    return Column(title, lambda item, now: Cell(item), width, share=share, most=most, rank=rank)
 
 
 @given(st.integers(0, 200), st.lists(st.integers(0, 60), min_size=4, max_size=4))
@@ -116,12 +116,12 @@ def test_columns_never_take_more_than_there_is_nor_less_than_they_need(width: in
 
 def test_a_column_gets_what_its_texts_need_before_others_get_more() -> None:
     columns = [column("a", 8, share=1), column("b", 8, share=9)]
-    assert [room for _, room in fitted(columns, 61, {"a": 30, "b": 20})][0] >= 30
+    assert fitted(columns, 61, {"a": 30, "b": 20})[0][1] >= 30
 
 
 def test_numbers_fall_and_texts_rise() -> None:
-    size = Column("n", lambda s, now: Cell(s), 3, order=len)
-    name = Column("t", lambda s, now: Cell(s), 3, order=str)
+    size: Column[str] = Column("n", lambda s, now: Cell(s), 3, order=lambda s: len(s))
+    name: Column[str] = Column("t", lambda s, now: Cell(s), 3, order=lambda s: s)
     assert list(arranged(["b", "aaa", "cc"], size)) == ["aaa", "cc", "b"]
     assert list(arranged(["b", "aaa", "cc"], name)) == ["aaa", "b", "cc"]
     assert list(arranged(["b", "aaa", "cc"], None)) == ["b", "aaa", "cc"]
@@ -153,7 +153,33 @@ def test_a_relay_and_a_failed_login_in_their_rows() -> None:
     assert (trusted["kind"], trusted["by range"]) == ("TRUSTED", "192.0.2.0/24")
     tried = row(failed.COLUMNS, desk.failed_login(BOT, logins=(("a@x.example", 9), ("b@x.example", 3))))
     assert (tried["got in"], tried["tried"]) == ("no", "a@x.example (9), b@x.example (3)")
-    assert row(failed.COLUMNS, desk.failed_login(BOT, succeeded=(STOLEN,)))["got in"] == f"YES {STOLEN}"
+    broke_in = row(failed.COLUMNS, desk.failed_login(BOT, succeeded=(STOLEN,), broke_in=True, unnamed=4))
+    assert (broke_in["got in"], broke_in["tried"]) == (f"YES {STOLEN}", f"{STOLEN} (12), not named (4)")
+    assert row(failed.COLUMNS, desk.failed_login(BOT, succeeded=(STOLEN,)))["got in"] == f"yes {STOLEN}"
+
+
+def test_words_alone_accuse_nobody() -> None:
+    def kinds(**more: object) -> set[str]:
+        found = sender(STOLEN, reasons=("4,000 messages an hour",), **more)
+        return {c.cell(found, NOW).kind for c in senders.COLUMNS}
+
+    assert not {"alarm", "warn"} & kinds(suspected=False)
+    assert "alarm" in kinds(suspected=True)
+    honest = relay("192.0.2.5", kind="trusted", network="192.0.2.0/24", known=True, reasons=("many messages",))
+    assert row(relays.COLUMNS, honest)["kind"] == "KNOWN"
+    assert not {"alarm", "warn"} & {c.cell(honest, NOW).kind for c in relays.COLUMNS}
+    assert row(relays.COLUMNS, relay("192.0.2.5", kind="trusted", untrusted=True))["kind"] == "UNTRUSTED"
+
+
+def test_problems_and_who_refuses_our_mail() -> None:
+    block = Blocked("zen.dnsbl.example", "list", NOW - 60, NOW, 312, 40, "mx.example.net", "550 [red]listed[/red]")
+    told = texts(problems.lines(("No log.",), (block,), NOW))
+    assert told[0] == "PROBLEM No log."
+    assert told[1].startswith("BLOCKED by zen.dnsbl.example since ")
+    assert told[1].endswith(": 312 recipients got no mail  mx.example.net: 550 [red]listed[/red]")
+    many = texts(problems.lines([f"Problem {n}." for n in range(9)], (block,), NOW))
+    assert many[-1] == "and 6 more: bmtop report names all"
+    assert len(many) == 5
 
 
 @pytest.mark.parametrize("width", [76, 136])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from bmtop.console.figures import clock, count, duration, plural, rate, share, size
 from bmtop.console.panes.journal import STATES, actions
 from bmtop.console.target import Target
-from bmtop.console.text import Cell, Line
+from bmtop.console.text import Cell, Kind, Line
 from bmtop.incident.message import Message
 from bmtop.incident.picture import QUEUES, FailedLogin, Picture, Relay, Sender
 from bmtop.response.journal import Entry
@@ -32,10 +32,7 @@ def _list(name: str, rows: Sequence[tuple[str, int]], total: int) -> list[Line]:
 
 def sender(found: Sender, now: float) -> list[Line]:
     told: list[Line] = [(Cell("Sent in the window", "strong"),)]
-    told += [
-        (Cell(f"  {'' if index else 'why':<14}", "dim"), Cell(reason, "alarm"))
-        for index, reason in enumerate(found.reasons)
-    ]
+    told += _why(found)
     told += [
         _row(
             "messages",
@@ -57,15 +54,25 @@ def sender(found: Sender, now: float) -> list[Line]:
     return told
 
 
+def _why(found: Sender | Relay) -> list[Line]:
+    kind: Kind = "alarm" if found.suspected else ""
+    return [(Cell(f"  {'' if n else 'why':<14}", "dim"), Cell(reason, kind)) for n, reason in enumerate(found.reasons)]
+
+
 def relay(found: Relay, now: float) -> list[Line]:
     by = {
         "open": "OPEN: outside mynetworks, and its mail for elsewhere was accepted",
         "trusted": f"TRUSTED: let in by {found.network} of mynetworks",
         "refused": "REFUSED: outside mynetworks, its tries failed",
     }[found.kind]
+    marks = [word for word, so in (("marked as honest", found.known), ("untrusted since", found.untrusted)) if so]
     return [
         (Cell("Without a login", "strong"),),
-        _row("kind", by),
+        *(
+            (Cell(f"  {'why':<14}", "dim"), Cell(reason, "alarm" if found.suspected else ""))
+            for reason in found.reasons
+        ),
+        _row("kind", ", ".join([by, *marks])),
         _row("name", found.name),
         _row(
             "messages",
@@ -81,7 +88,9 @@ def failed(found: FailedLogin, now: float) -> list[Line]:
         (Cell("Failed logins", "strong"),),
         _row("failures", f"{count(found.failures)}, the last at {clock(found.last_seen, now)}"),
         (Cell(f"  {'got in':<14}", "dim"), Cell(got_in, "alarm" if found.succeeded else "")),
+        *(_row("", f"{login} at {clock(at, now)}") for login, at in found.got_in),
         *_list("tried", found.logins, len(found.logins)),
+        *([_row("not named", count(found.unnamed))] if found.unnamed else []),
     ]
 
 

@@ -1,6 +1,8 @@
 """The console's table of contents: what it is made of, and the keys that work everywhere."""
 
 import asyncio
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -11,8 +13,9 @@ from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.worker import Worker, WorkerState
+from textual.worker import Worker, WorkerFailed, WorkerState
 
+from bmtop import fault
 from bmtop.checked import Refused
 from bmtop.console.acting import Acting
 from bmtop.console.deeds.runner import READ_ONLY, Runner
@@ -23,14 +26,21 @@ from bmtop.console.overview import Overview
 from bmtop.console.ports import Monitor, Responder
 from bmtop.console.says import Says
 from bmtop.console.table import Table
+from bmtop.console.terminal import Terminal
 from bmtop.console.text import MASKED, shown
 from bmtop.console.theme import BMTOP
 from bmtop.incident.picture import Picture
 from bmtop.server import CommandFailed
 
+BROKEN = 4
+"""The exit status where bmtop itself failed."""
+
 
 class BmtopApp(App[None]):
-    """`title` names the server; `export` writes the report and returns its file's name; `folder` takes pictures."""
+    """`title` names the server; `export` writes the report and returns its file's name; `folder` takes pictures.
+
+    `failure` is what broke it, if anything did.
+    """
 
     CSS_PATH = "bmtop.tcss"
     TITLE = "bmtop"
@@ -53,7 +63,8 @@ class BmtopApp(App[None]):
         folder: Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=Terminal)
+        self.failure: BaseException | None = None
         self._monitor = monitor
         self._responder = responder
         self._server = title
@@ -72,6 +83,9 @@ class BmtopApp(App[None]):
         return self._overview
 
     def on_mount(self) -> None:
+        # An action that is under way still comes to its end, and into the journal.
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, partial(self.exit, return_code=128 + number))
         self._reading = self.run_worker(self._monitor.run(), name="reading", exit_on_error=False)
         self._runner.start(unfinished(self._runner))
 
@@ -79,6 +93,16 @@ class BmtopApp(App[None]):
         if event.worker is self._reading and event.state is WorkerState.ERROR:
             error = event.worker.error
             self._overview.broken = f"Nothing is read any more ({type(error).__name__}: {error}); restart bmtop."
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End, without what Textual would print: the values of all variables, passwords and hostile text included."""
+        if self.failure is None:
+            self.failure = error.error if isinstance(error, WorkerFailed) else error
+            # What a test of Textual's looks at.
+            self._exception = error
+            self._exception_event.set()
+        self._return_code = BROKEN
+        self._close_messages_no_wait()
 
     def action_mask(self) -> None:
         self.toggle_class(MASKED)
@@ -162,4 +186,6 @@ def run_console(
     """Run the console until it is left, and return its exit status."""
     app = BmtopApp(monitor, responder, title=title, mask=mask, export=export, folder=folder)
     app.run()
+    if app.failure is not None:
+        print(fault.report(app.failure), file=sys.stderr)
     return app.return_code or 0

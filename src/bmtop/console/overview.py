@@ -112,14 +112,14 @@ class Overview(Acting):
             self._picture = self._monitor.picture(now)
             self._fill(now)
             count, lines = self._monitor.log_lines(self.query_one(LiveLog).read)
-            self.query_one(LiveLog).add(count, lines, now)
+            self.query_one(LiveLog).add(count, lines, now, live=self._picture.complete)
         self.query_one(Title).fill(self._picture, now, self._modes())
         self.query_one(Tabs).fill([f"{p.BORDER_TITLE} {p.about}" for p in self._panes], self._current)
 
     def _fill(self, now: float) -> None:
         picture = self._picture
         problems = (self.broken, *picture.problems) if self.broken else picture.problems
-        self.query_one(Problems).fill(problems)
+        self.query_one(Problems).fill(problems, picture.blocked, now)
         self.query_one(Gauge).fill(picture, now)
         self.query_one(Senders).fill(picture.senders, picture, now)
         self.query_one(Relays).fill(picture.relays, picture, now)

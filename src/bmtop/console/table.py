@@ -210,20 +210,19 @@ class Table(ScrollView, Generic[T], can_focus=True):
             return Strip([Segment(fit("  " + says, width), self._style("dim"))], width)
         is_cursor, cells = look
         base = self._style("cursor") if is_cursor else self.rich_style
-        segments = [Segment("▸ " if is_cursor else "  ", base)]
-        for number, ((text, kind), (column, room)) in enumerate(zip(cells, self._fitted, strict=True)):
-            if number:
-                segments.append(Segment(" ", base))
+        segments = [Segment("▸" if is_cursor else " ", base)]
+        for (text, kind), (column, room) in zip(cells, self._fitted, strict=True):
             style = base + self._tint(kind) if kind else base
-            segments.append(Segment(fit(text, room, column.right), style))
+            segments += _set_apart(fit(text, room, column.right), style, base)
         return Strip(segments).adjust_cell_length(width, base)
 
     def _render_head(self, width: int) -> Strip:
-        titles = [
-            fit(column.title + ("▾" if column is self.sorted_by else ""), room, column.right)
-            for column, room in self._fitted
-        ]
-        return Strip([Segment(fit("  " + " ".join(titles), width), self._style("head"))], width)
+        style = self._style("head")
+        segments = [Segment(" ", style)]
+        for column, room in self._fitted:
+            title = column.title + ("▾" if column is self.sorted_by else "")
+            segments += _set_apart(fit(title, room, column.right), style, style)
+        return Strip(segments).adjust_cell_length(width, style)
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"table--{name}")
@@ -285,3 +284,9 @@ class Table(ScrollView, Generic[T], can_focus=True):
             if left <= x < left + room and column.order is not None:
                 self.post_message(self.Headed(self, column))
             left += room + 1
+
+
+def _set_apart(text: str, style: Style, base: Style) -> list[Segment]:
+    """Return a cell after the blank that sets it apart; a text's own leading blanks go with that."""
+    words = text.lstrip(" ")
+    return [Segment(" " * (1 + len(text) - len(words)), base), Segment(words, style)]

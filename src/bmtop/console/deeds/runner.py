@@ -1,7 +1,6 @@
 """What every deed needs: one at a time, off the event loop, and never without a last word."""
 
 import asyncio
-import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +8,7 @@ from typing import Any, TypeVar
 from textual.app import App
 from textual.screen import Screen
 
+from bmtop import fault
 from bmtop.checked import Refused
 from bmtop.console.dialogs.notice import Notice
 from bmtop.console.dialogs.progress import ProgressDialog, Steps
@@ -52,7 +52,7 @@ class Runner:
         except (Refused, CommandFailed) as error:
             await self.tell("Not done", [Cell(str(error))], alarm=True)
         except Exception as error:
-            await self.tell("Broken off", [Cell(_fault(error))], alarm=True)
+            await self.tell("Broken off", [Cell(fault.sentence(error))], alarm=True)
         finally:
             self.busy = False
 
@@ -92,10 +92,3 @@ class Runner:
         """Write a file that the user asked for; raises `Refused` where that may not be. Blocks."""
         self.refuse_when_read_only()
         return save(self._folder, what, suffix, text, self.clock())
-
-
-def _fault(error: Exception) -> str:
-    """Return where bmtop itself failed. The error's own text is left out: it may hold a password."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"bmtop itself failed ({type(error).__name__}{place}); the journal says how far it came. Please report it."

@@ -10,19 +10,24 @@ from bmtop.console.text import Cell
 from bmtop.incident.picture import FailedLogin
 
 
-def _names(failed: FailedLogin, now: float) -> Cell:
-    return Cell(", ".join(f"{login} ({tries:,})" for login, tries in failed.logins))
+def names(failed: FailedLogin) -> list[str]:
+    """Return the names that it tried, each with its failures; some failures are logged without one."""
+    tried = [f"{login} ({tries:,})" for login, tries in failed.logins]
+    return [*tried, f"not named ({failed.unnamed:,})"] if failed.unnamed else tried
 
 
 def _got_in(failed: FailedLogin, now: float) -> Cell:
-    return Cell("YES " + ", ".join(failed.succeeded), "alarm") if failed.succeeded else Cell("no", "dim")
+    who = ", ".join(failed.succeeded)
+    if failed.broke_in:
+        return Cell(f"YES {who}", "alarm")
+    return Cell(f"yes {who}", "warn") if who else Cell("no", "dim")
 
 
 COLUMNS: Sequence[Column[FailedLogin]] = (
     Column("client", lambda f, now: Cell(f.client), 15, lambda f: f.client, share=2, most=39),
     Column("failed", lambda f, now: Cell(count(f.failures)), 6, lambda f: f.failures, right=True),
     Column("got in", _got_in, 12, lambda f: len(f.succeeded), share=5, most=40),
-    Column("tried", _names, 6, share=2, rank=2),
+    Column("tried", lambda f, now: Cell(", ".join(names(f))), 6, share=2, rank=2),
     Column("seen", lambda f, now: Cell(seen(f.last_seen, now)), 6, lambda f: f.last_seen, right=True, rank=1),
 )
 

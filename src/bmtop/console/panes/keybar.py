@@ -38,7 +38,7 @@ class KeyBar(Widget):
             if left + length > room and (shown, key, what) not in last:
                 continue
             self._spans.append((left, left + length, key))
-            cells += [Cell(shown, "strong"), Cell(f" {what}  ")]
+            cells += [Cell(f"{shown} ", "strong"), Cell(f"{what}  ")]
             left += length
         return content(self, (Cell(" "), *cells))
 

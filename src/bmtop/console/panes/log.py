@@ -40,12 +40,16 @@ class LiveLog(Pane[LogLine]):
         """How many lines came in up to now."""
         return self._read
 
-    def add(self, count: int, lines: Sequence[str], now: float) -> None:
-        """Take in the newest `lines`, after which `count` came in altogether."""
+    def add(self, count: int, lines: Sequence[str], now: float, *, live: bool) -> None:
+        """Take in the newest `lines`, after which `count` came in altogether.
+
+        What is missing between is told only where they are `live`, not read back.
+        """
         if count == self._read:
             return
         first = count - len(lines)
-        self._missed += max(0, first - self._read)
+        if live and self._read:
+            self._missed += max(0, first - self._read)
         new = [LogLine(first + index, text) for index, text in enumerate(lines)]
         self._read = count
         self._lines.extend(new)

@@ -11,10 +11,21 @@ from bmtop.incident.picture import Relay, RelayKind
 
 _KINDS: dict[RelayKind, Kind] = {"open": "alarm", "trusted": "warn", "refused": "dim"}
 
+
+def _kind(relay: Relay, now: float) -> Cell:
+    if relay.untrusted:
+        return Cell("UNTRUSTED", "good")
+    return Cell("KNOWN", "dim") if relay.known else Cell(relay.kind.upper(), _KINDS[relay.kind])
+
+
+def _why(relay: Relay, now: float) -> Cell:
+    return Cell("  " + " · ".join(relay.reasons), "alarm" if relay.suspected else "dim")
+
+
 COLUMNS: Sequence[Column[Relay]] = (
     Column("client", lambda r, now: Cell(r.client), 15, lambda r: r.client, share=3, most=39),
     Column("name", lambda r, now: Cell(r.name), 9, lambda r: r.name.lower(), share=2, most=40, rank=3),
-    Column("kind", lambda r, now: Cell(r.kind.upper(), _KINDS[r.kind]), 7, lambda r: r.kind),
+    Column("kind", _kind, 9, lambda r: r.kind),
     Column("by range", lambda r, now: Cell(r.network or ""), 10, lambda r: r.network or "", share=3, most=43, rank=2),
     Column("messages", lambda r, now: Cell(count(r.messages)), 8, lambda r: r.messages, right=True),
     Column("rcpts", lambda r, now: Cell(count(r.recipients)), 6, lambda r: r.recipients, right=True, rank=5),
@@ -28,6 +39,7 @@ COLUMNS: Sequence[Column[Relay]] = (
     ),
     Column("refused", lambda r, now: Cell(count(r.refused)), 7, lambda r: r.refused, right=True),
     Column("seen", lambda r, now: Cell(seen(r.last_seen, now)), 6, lambda r: r.last_seen, right=True, rank=4),
+    Column("  why", _why, 14, share=6, rank=6),
 )
 
 

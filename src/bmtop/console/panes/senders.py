@@ -6,11 +6,8 @@ from bmtop.console.columns import Column
 from bmtop.console.figures import NONE, count, rate, seen, share
 from bmtop.console.panes.pane import Pane
 from bmtop.console.target import Target
-from bmtop.console.text import Cell, Kind
+from bmtop.console.text import Cell
 from bmtop.incident.picture import Sender
-
-GRAVE = 50
-"""The suspicion from which on the reasons are an alarm."""
 
 
 def _forged(sender: Sender, now: float) -> Cell:
@@ -31,14 +28,14 @@ def _failed(sender: Sender, now: float) -> Cell:
 
 
 def _why(sender: Sender, now: float) -> Cell:
-    kind: Kind = "alarm" if sender.suspicion >= GRAVE else "warn"
-    return Cell("  " + " · ".join(sender.reasons), kind) if sender.reasons else Cell("  nothing unusual", "dim")
+    words = " · ".join(sender.reasons) or "nothing unusual"
+    return Cell(f"  {words}", "alarm" if sender.suspected else "dim")
 
 
 COLUMNS: Sequence[Column[Sender]] = (
     Column(
         "login",
-        lambda s, now: Cell(s.login, "strong" if s.reasons else ""),
+        lambda s, now: Cell(s.login, "strong" if s.suspected else ""),
         20,
         lambda s: s.login.lower(),
         share=8,
