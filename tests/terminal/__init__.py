@@ -1,0 +1,1 @@
+"""bmtop in a real terminal, on a real Postfix."""

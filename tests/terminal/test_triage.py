@@ -1,0 +1,118 @@
+"""The main job, as the administrator does it: see who it is, purge, take it back, on a real Postfix.
+
+Judged by postqueue, by the header that the incident player wrote, and by the queue files' bytes.
+"""
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.mailserver import Player, Postfix, incident, played
+from tests.mailserver.stories import INTRUDER, INTRUDER6, Played
+from tests.terminal.terminal import Terminal
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[Postfix, Played]]:
+    with Postfix.temporary() as postfix:
+        yield postfix, incident(Player(postfix), scale=300)
+
+
+def bmtop(postfix: Postfix, *more: str) -> list[str]:
+    return [
+        sys.executable, "-m", "bmtop", "--postfix", str(postfix.etc), "--log", str(postfix.log),
+        "--state", str(postfix.folder / "state"), *more,
+    ]  # fmt: skip
+
+
+def spam(labels: dict[str, str]) -> set[str]:
+    return {id for id, label in labels.items() if label == "spam/alice"}
+
+
+def first_row(screen: str) -> str:
+    """The first row of the pane of senders."""
+    lines = screen.splitlines()
+    heading = next(i for i, line in enumerate(lines) if "─ Senders" in line)
+    return lines[heading + 2]
+
+
+def test_the_stolen_login_is_purged_and_given_back(server: tuple[Postfix, Played]) -> None:
+    postfix, truth = server
+    before = played(postfix)
+    guilty = spam(before)
+    raw = {id: postfix.raw(id) for id in guilty}
+    with Terminal.running(bmtop(postfix)) as terminal:
+        screen = terminal.wait_for(rf"alice@example\.com +\d+ .* {len(guilty)} .*(forged|failed)")
+        assert "alice@example.com" in first_row(screen), "the stolen login stands on top"
+        row = first_row(screen).split()
+        assert str(len(guilty)) in row, "its queued messages are counted by the envelope"
+
+        terminal.press("Home", "Enter")
+        details = terminal.wait_for(re.escape(INTRUDER6.address))
+        assert INTRUDER.address in details
+        terminal.press("Escape")
+        terminal.wait_gone("Sent in the window")
+
+        terminal.press("d")
+        terminal.wait_for(rf"Purge {len(guilty)}\b")
+        assert played(postfix) == before, "nothing happens before it is confirmed"
+        confirm(terminal, "purge", len(guilty))
+        terminal.wait_for(rf"[Dd]eleted {len(guilty)} of {len(guilty)}")
+
+        left = played(postfix)
+        assert not spam(left)
+        assert left == {id: label for id, label in before.items() if id not in guilty}, "everyone else's mail is there"
+
+        terminal.press("Escape")
+        terminal.wait_gone("eleted")
+        terminal.press("u")
+        terminal.wait_for("Undo")
+        terminal.press("Enter")
+        terminal.wait_for(rf"Bring back {len(guilty)}")
+        terminal.press("Tab", "Enter")
+        terminal.wait_for(r"on hold")
+        terminal.wait_for(rf"hold {len(guilty)}\b")
+
+        back = played(postfix)
+        assert back == before
+        held = {id for id, message in postfix.queue().items() if message.queue == "hold"}
+        assert held == guilty, "what came back is on hold, and nothing else is"
+        assert {id: postfix.raw(id) for id in guilty} == raw, "byte for byte"
+        assert Counter(back.values())["spam/alice"] == truth.queued()["spam/alice"]
+
+        terminal.press("Escape")
+        terminal.press("q")
+        assert wait_end(terminal) == 0
+
+
+def confirm(terminal: Terminal, action: str, count: int) -> None:
+    """Type the count that the dialog asks for, and press the button of the action."""
+    terminal.wait_for("type the number")
+    terminal.press("BTab")
+    terminal.type(str(count))
+    terminal.press("Enter")
+    terminal.press("Enter")
+
+
+def wait_end(terminal: Terminal) -> int:
+    from tests.mailserver import wait_until
+
+    wait_until(lambda: terminal.ended() is not None, 10, "bmtop to end")
+    status = terminal.ended()
+    assert status is not None
+    return status
+
+
+def test_a_console_that_cannot_read_anything_says_so_and_stays(tmp_path: Path) -> None:
+    command = [
+        sys.executable, "-m", "bmtop", "--postfix", str(tmp_path / "etc"), "--log", str(tmp_path / "mail.log"),
+        "--state", str(tmp_path / "state"),
+    ]  # fmt: skip
+    with Terminal.running(command, width=80, height=24) as terminal:
+        terminal.wait_for(r"There is no log")
+        terminal.press("q")
+        assert wait_end(terminal) == 0
