@@ -90,10 +90,8 @@ class Desk:
         self.window = 900.0
         self.messages: dict[QueueId, Message] = {m.id: m for m in messages}
         self.lines: list[str] = []
-        self.senders: list[Sender] = [
-            sender(STOLEN, 12, reasons=("12 failed logins before",), suspected=True),
-            sender(HONEST, 3),
-        ]
+        stolen = sender(STOLEN, 12, reasons=("12 failed logins before",), suspected=True)
+        self.senders: list[Sender] = [stolen, sender(HONEST, 3)]
         self.relays: list[Relay] = [relay(BOT)]
         self.failed: list[FailedLogin] = [failed_login(BOT, succeeded=(STOLEN,), broke_in=True)]
         self.queue: QueueGauge | None = gauge()

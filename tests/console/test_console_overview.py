@@ -18,7 +18,7 @@ async def test_every_pane_shows_its_rows() -> None:
         screen = await user.sees("A1B2C3D4E5: removed")
         assert re.search(rf"{STOLEN} +12 +24 .* 12 failed logins before", screen)
         assert re.search(rf"{HONEST} +3 +6 .* nothing unusual", screen)
-        assert re.search(r"192\.0\.2\.20 .*TRUSTED 192\.0\.2\.0/24", screen)
+        assert re.search(r"192\.0\.2\.20 .*TRUSTED +192\.0\.2\.0/24", screen)
         assert re.search(rf"{re.escape(BOT)} +12 YES {STOLEN}", screen)
         assert re.search(rf"root .*logout .*{STOLEN} .*done .*The sessions ended", screen)
         assert "20 queued" in screen

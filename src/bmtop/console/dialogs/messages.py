@@ -1,6 +1,7 @@
 """The list of messages that a purge or hold is about: frozen, narrowed, looked at, and then confirmed."""
 
 import asyncio
+import string
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
+from textual.events import Key
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
@@ -267,6 +269,19 @@ class Messages(Dialog[Plan]):
             self._say(Cell(str(error), "alarm"))
         else:
             self._say(Cell(f"The list is saved: {path}", "good"))
+
+    def on_key(self, event: Key) -> None:
+        """A digit goes into the field that asks for the number, wherever the focus is but in another field."""
+        field = self.query_one("#count", Input)
+        if (
+            event.character
+            and event.character in string.digits
+            and field.display
+            and not isinstance(self.focused, Input)
+        ):
+            field.focus()
+            field.insert_text_at_cursor(event.character)
+            event.stop()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.input.id == "search":
