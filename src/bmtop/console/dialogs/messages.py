@@ -1,7 +1,6 @@
 """The list of messages that a purge or hold is about: frozen, narrowed, looked at, and then confirmed."""
 
 import asyncio
-import string
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -273,14 +272,10 @@ class Messages(Dialog[Plan]):
     def on_key(self, event: Key) -> None:
         """A digit goes into the field that asks for the number, wherever the focus is but in another field."""
         field = self.query_one("#count", Input)
-        if (
-            event.character
-            and event.character in string.digits
-            and field.display
-            and not isinstance(self.focused, Input)
-        ):
+        typed = event.character or ""
+        if typed.isdigit() and typed.isascii() and field.display and not isinstance(self.focused, Input):
             field.focus()
-            field.insert_text_at_cursor(event.character)
+            field.insert_text_at_cursor(typed)
             event.stop()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
