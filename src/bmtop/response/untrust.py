@@ -288,6 +288,8 @@ class Untrust:
 
     def _expanded(self, mynetworks: str) -> str:
         """Return a value of mynetworks as Postfix would expand it."""
+        if "$" not in mynetworks:
+            return mynetworks
         result = self._postfix.query("postconf", "-x", "-h", "-o", f"mynetworks={mynetworks}", "mynetworks")
         return result.check("See whether --postfix is right.").out.decode("utf-8", "replace").strip()
 
