@@ -3,18 +3,21 @@
 import argparse
 import os
 import platform
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bmtop import __version__, commands, config, holding, relaying
+from bmtop import __version__, commands, config, fault, holding, relaying
 from bmtop.checked import Client, Login, QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.selection import Filter, network
+from bmtop.output import behind_border
 from bmtop.server import CommandFailed
 from bmtop.spans import moment, seconds
+from bmtop.visible import visible
 
 _SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--log", {"metavar": "FILE", "help": "the mail log (default: the system's)"}),
@@ -32,6 +35,8 @@ _SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--demo", {"action": "store_true", "help": "a made-up incident on a toy mail server; needs nothing"}),
 )
 _NOT_SETTINGS = ("config", "demo")
+# What monitoring plugins end with where they cannot tell.
+_UNKNOWN = 3
 
 
 def _checked(make: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -181,11 +186,16 @@ def _run(found: argparse.Namespace, settings: Settings) -> int:
 
 
 def _console(settings: Settings) -> int:
+    if not sys.stdout.isatty() or not sys.stdin.isatty():
+        raise Refused("The console needs a terminal; use `bmtop report` in a pipe or from cron.")
+    if os.environ.get("TERM", "dumb") in ("", "dumb"):
+        raise Refused("The console cannot draw on this terminal (TERM is dumb, or not set); use `bmtop report`.")
+    # They would have Textual write files, press keys and load code, or keep the size of another terminal.
+    for name in [name for name in os.environ if name.startswith("TEXTUAL") or name in ("COLUMNS", "LINES")]:
+        del os.environ[name]
     # Textual takes its time to load, and only the console needs it.
     from bmtop.console.app import run_console
 
-    if not sys.stdout.isatty() or not sys.stdin.isatty():
-        raise Refused("The console needs a terminal; use `bmtop report` in a pipe or from cron.")
     monitor, responder = commands.reader_and_responder(settings)
     return run_console(
         monitor,
@@ -219,19 +229,39 @@ def _with_demo(found: argparse.Namespace, settings: Settings) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    found = _parser().parse_args(arguments)
+    if arguments is None:
+        # A lost terminal ends no action halfway; who wants that ends it as Ctrl-C does.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    found = argparse.Namespace(command=None)
+    try:
+        with behind_border():
+            found = _parser().parse_args(arguments)
+            return _ended(found)
+    except CommandFailed as error:
+        print(f"bmtop: {error}", file=sys.stderr)
+        return _UNKNOWN if found.command == "check" else commands.COULD_NOT
+
+
+def _ended(found: argparse.Namespace) -> int:
+    """Do what was asked for, and return the exit status; what went wrong is a sentence on standard error."""
+    try:
+        return _with_demo(found, _settings(found)) if getattr(found, "demo", False) else _run(found, _settings(found))
+    except Refused as error:
+        sentence, status = str(error), commands.REFUSED
+    except CommandFailed as error:
+        sentence, status = str(error), commands.COULD_NOT
+    except (KeyboardInterrupt, EOFError):
+        sentence, status = "stopped.", commands.COULD_NOT
+    except Exception as error:
+        print(fault.report(error), file=sys.stderr)
+        return _UNKNOWN if found.command == "check" else commands.COULD_NOT
+    print(f"bmtop: {visible(sentence)}", file=sys.stderr)
+    return _UNKNOWN if found.command == "check" else status
+
+
+def _settings(found: argparse.Namespace) -> Settings:
     flags = {name.lstrip("-").replace("-", "_"): None for name, _ in _SETTINGS}
     flags = {name: getattr(found, name, None) for name in flags if name not in _NOT_SETTINGS}
     chosen = getattr(found, "config", None)
-    try:
-        settings = config.load(flags, os.environ, Path(chosen) if chosen else None)
-        return _with_demo(found, settings) if getattr(found, "demo", False) else _run(found, settings)
-    except Refused as error:
-        print(f"bmtop: {error}", file=sys.stderr)
-        return commands.REFUSED
-    except CommandFailed as error:
-        print(f"bmtop: {error}", file=sys.stderr)
-        return commands.COULD_NOT
-    except KeyboardInterrupt:
-        print("bmtop: stopped.", file=sys.stderr)
-        return commands.COULD_NOT
+    return config.load(flags, os.environ, Path(chosen) if chosen else None)

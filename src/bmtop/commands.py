@@ -22,6 +22,7 @@ from bmtop.incident.message import Message
 from bmtop.incident.picture import Picture
 from bmtop.incident.selection import Filter, came_later, select
 from bmtop.monitor import Monitor
+from bmtop.output import tell_progress
 from bmtop.postfix.instance import Postfix
 from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, MessageAction, Outcome, Plan
@@ -159,8 +160,7 @@ def _act(responder: Responder, plan: Plan, *, without_undo: bool) -> Outcome:
 
 
 def _show_progress(done: int, total: int, step: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{step} {done:,} of {total:,}" if total else f"\r\x1b[K{step}…", end="", file=sys.stderr)
+    tell_progress(f"{step} {done:,} of {total:,}" if total else f"{step}…")
 
 
 def _second_look(monitor: Monitor, responder: Responder, plan: Plan, known: Collection[Message]) -> None:
@@ -201,8 +201,7 @@ def _lines(messages: Sequence[Message]) -> list[str]:
 
 
 def _say(outcome: Outcome, *, as_json: bool) -> None:
-    if sys.stderr.isatty() and outcome.command:
-        print("\r\x1b[K", end="", file=sys.stderr)
+    tell_progress("")
     if as_json:
         print(json.dumps(outcome.as_dict(), indent=2))
         return
@@ -214,9 +213,9 @@ def _say(outcome: Outcome, *, as_json: bool) -> None:
     past = {"purge": "Deleted", "hold": "Held", "release": "Released"}[plan.action]
     print(f"{past} {len(outcome.done):,} of {len(plan.ids):,} messages.")
     for id, reason in list(outcome.left_out.items())[:_SHOWN]:
-        print(f"  {id} was left out: {reason}.")
+        print(f"  {id} was left out: {visible(reason)}.")
     for note in outcome.notes:
-        print(note)
+        print(visible(note))
     if outcome.command:
         print(f"Ran: {' '.join(outcome.command)}")
     if outcome.undo:
@@ -270,7 +269,7 @@ def undo(settings: Settings, name: str | None, *, yes: bool, as_json: bool) -> i
         for old, new in restored.renamed.items():
             print(f"  {old} is {new} now.")
         for id, reason in restored.failed.items():
-            print(f"  {QueueId(id)} could not be brought back: {reason}.")
+            print(f"  {QueueId(id)} could not be brought back: {visible(reason)}.")
     if not restored.failed:
         return DONE
     return IN_PART if restored.ids else COULD_NOT
@@ -313,7 +312,8 @@ def check(settings: Settings, warning: int | None, critical: int | None) -> int:
     picture = Monitor(settings, postfix_of(settings)).read_once()
     gauge = picture.queue
     if gauge is None:
-        print(f"BMTOP UNKNOWN - {visible(' '.join(picture.problems)) or 'the queue cannot be read'}")
+        said = visible(" ".join(picture.problems)).replace("|", "¦")
+        print(f"BMTOP UNKNOWN - {said or 'the queue cannot be read'}")
         return 3
     critical = settings.threshold if critical is None else critical
     warning = critical if warning is None else warning
@@ -322,7 +322,9 @@ def check(settings: Settings, warning: int | None, critical: int | None) -> int:
     suspects += [(row.client, row.reasons) for row in picture.relays if row.suspected]
     if suspects and not status:
         status = 1
-    who = f", suspected: {visible(suspects[0][0])} ({suspects[0][1][0]})" if suspects else ""
+    who = f", suspected: {suspects[0][0]} ({suspects[0][1][0]})" if suspects else ""
+    # After a bar, monitoring reads numbers.
+    who = visible(who).replace("|", "¦")
     word = ("OK", "WARNING", "CRITICAL")[status]
     print(f"BMTOP {word} - {gauge.total} queued{who} | queue={gauge.total};{warning};{critical};0")
     return status

@@ -4,11 +4,14 @@ Whoever prints, bmtop, argparse or Python itself: what could act on a terminal c
 """
 
 import contextlib
+import errno
 import io
+import os
 import sys
 from collections.abc import Iterator
 from typing import TextIO
 
+from bmtop.server import CommandFailed
 from bmtop.visible import visible
 
 _ERASE = "\r\x1b[K"
@@ -23,11 +26,13 @@ class Border(io.TextIOBase):
             stream.reconfigure(errors="backslashreplace")
 
     def write(self, text: str) -> int:
-        self.stream.write("\n".join(map(visible, text.split("\n"))))
+        with self._to_its_end():
+            self.stream.write("\n".join(map(visible, text.split("\n"))))
         return len(text)
 
     def flush(self) -> None:
-        self.stream.flush()
+        with self._to_its_end():
+            self.stream.flush()
 
     def isatty(self) -> bool:
         return self.stream.isatty()
@@ -38,12 +43,32 @@ class Border(io.TextIOBase):
     def writable(self) -> bool:
         return True
 
+    @contextlib.contextmanager
+    def _to_its_end(self) -> Iterator[None]:
+        """Go on without a word where nobody reads any more (a closed pipe, a lost terminal): the work is not done.
+
+        Raises `CommandFailed` for everything else, such as a full disk.
+        """
+        try:
+            yield
+        except OSError as error:
+            # What was not written would be tried once more at the end of the program.
+            nothing = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            os.dup2(nothing, self.stream.fileno())
+            os.close(nothing)
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                why = (error.strerror or "no").lower()
+                raise CommandFailed(f"The output could not be written ({why}); see where it goes.") from None
+
 
 @contextlib.contextmanager
 def behind_border() -> Iterator[None]:
-    """Have everything that is printed in the block come out visible."""
-    with contextlib.redirect_stdout(Border(sys.stdout)), contextlib.redirect_stderr(Border(sys.stderr)):
-        yield
+    """Have everything that is printed in the block come out visible, and written when the block ends."""
+    with contextlib.redirect_stdout(Border(sys.stdout)) as out, contextlib.redirect_stderr(Border(sys.stderr)):
+        try:
+            yield
+        finally:
+            out.flush()
 
 
 def tell_progress(text: str) -> None:
