@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from threading import Event
 
 from bmtop.commands import DONE, REFUSED, act_on_messages, postfix_of
 from bmtop.config import Settings
@@ -20,30 +21,29 @@ def hold_on(settings: Settings, wanted: Filter, *, yes: bool) -> int:
     if not yes and not _agreed(keep.target):
         print("Nothing was done. Add --yes to act without being asked.", file=sys.stderr)
         return REFUSED
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # First what is new, then what is there: nothing comes in between.
     keep.begin()
     try:
         act_on_messages(settings, "hold", wanted, dry_run=False, yes=True, as_json=False)
         print(f"Holding what {visible(keep.target)} newly queues; Ctrl-C ends it.", flush=True)
         _follow(keep)
-    except KeyboardInterrupt:
-        pass
     finally:
         print(visible(keep.end().sentence), flush=True)
     return DONE
 
 
 def _follow(keep: KeepHolding) -> None:
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: stop.set())
     told = ""
-    while True:
+    while not stop.wait(_TICK):
         count = keep.tick()
         if count:
             print(f"{time.strftime('%H:%M:%S')}  {count:,} held, {len(keep.held):,} so far", flush=True)
         if keep.problem != told:
             told = keep.problem
             print(told or "It goes on.", file=sys.stderr)
-        time.sleep(_TICK)
 
 
 def _agreed(target: str) -> bool:

@@ -41,17 +41,19 @@ class Site:
 
     @property
     def responder(self) -> Responder:
-        return Responder(self.settings, instance.Postfix(Server(), self.postfix.etc))
+        return Responder(self.settings, instance.Postfix(Server(self.settings.path), self.postfix.etc))
 
     def messages(self) -> tuple[Message, ...]:
         """What a console lists."""
-        monitor = Monitor(self.settings, instance.Postfix(Server(), self.postfix.etc))
+        monitor = Monitor(self.settings, instance.Postfix(Server(self.settings.path), self.postfix.etc))
         return tuple(monitor.read_queue().values())
 
     def journal(self) -> list[dict[str, Any]]:
-        """The ends of actions in the journal, as they lie in its file."""
+        """The actions in the journal that have ended, as they lie in its file, with the ids that they began with."""
         lines = (self.settings.state / "journal.jsonl").read_text().splitlines()
-        return [entry for entry in map(json.loads, lines) if entry["state"] != "begun"]
+        begun = {entry["number"]: entry["ids"] for entry in map(json.loads, lines) if entry["state"] == "begun"}
+        ends = [entry for entry in map(json.loads, lines) if entry["state"] != "begun"]
+        return [{**entry, "ids": begun[entry["number"]]} for entry in ends]
 
     def on_hold(self) -> set[str]:
         return {path.name for path in (self.postfix.spool / "hold").iterdir()}

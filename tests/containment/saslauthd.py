@@ -48,11 +48,9 @@ def _asked(can_log_in: CanLogIn) -> Iterator[int]:
     class Asked(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             self.wfile.write(b"* OK IMAP4rev1\r\n")
-            for line in self.rfile:
-                tag = line.split()[0]
-                login = _LOGIN.fullmatch(line)
-                good = login is not None and can_log_in(login[2].decode(), login[3].decode())
-                self.wfile.write(tag + (b" OK\r\n" if good else b" NO\r\n"))
+            if asked := _LOGIN.fullmatch(self.rfile.readline()):
+                good = can_log_in(asked[2].decode(), asked[3].decode())
+                self.wfile.write(asked[1] + (b" OK\r\n" if good else b" NO\r\n"))
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Asked) as server:
         server.daemon_threads = True

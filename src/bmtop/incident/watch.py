@@ -149,13 +149,16 @@ class Watch:
         return max(done, key=lambda found: found[1], default=None)
 
     def _alarms(self) -> dict[str, str]:
-        """Return a sentence for each step that is missing, by the newest sign of it."""
-        found: dict[str, Sign] = {}
+        """Return a sentence for each step that is missing, by the newest sign of it: mail counts more than all else."""
+        found: dict[str, list[Sign]] = {}
         for sign in (*self._signs.values(), *(self._open or {}).values()):
             step = self._missing(sign)
-            if step is not None and (step not in found or sign.time >= found[step].time):
-                found[step] = sign
-        alarms = {step: self._sentence(step, sign) for step, sign in found.items()}
+            if step is not None:
+                found.setdefault(step, []).append(sign)
+        alarms = {}
+        for step, signs in found.items():
+            newest = max(signs, key=lambda sign: (sign.kind == "sent", sign.time))
+            alarms[step] = self._sentence(step, newest, _clients(newest, signs))
         if "sessions" not in alarms and (count := len(self._old_sessions())):
             opened = "1 session from before is" if count == 1 else f"{count} sessions from before are"
             alarms["sessions"] = f"{opened} still open: log the account out again."
@@ -195,34 +198,34 @@ class Watch:
             return None
         return "suspend" if self._sessions and not self._old_sessions() else "sessions"
 
-    def _sentence(self, step: str, sign: Sign) -> str:
+    def _sentence(self, step: str, sign: Sign, clients: str) -> str:
         barrier = self._barrier
         when = f"{span(sign.time - barrier[1])} after {_AFTER[barrier[0]]}" if barrier else "after the hold"
         sends = "Still sending" if sign.kind == "sent" else "Still logged in"
         match step:
             case "password":
-                return f"{sends}, from {sign.client}: its password is still the old one; set a new one."
+                return f"{sends}, from {clients}: its password is still the old one; set a new one."
             case "sessions":
                 return f"{sends} {when}, from this server itself: a web session is still open; log it out."
             case "connections":
-                return f"{sends} {when}: its SMTP connection from {sign.client} is still open; end it."
+                return f"{sends} {when}: its SMTP connection from {clients} is still open; end it."
             case "cache":
                 return (
-                    f"It logged in again with its old password {when}, from {sign.client}: the SASL cache still has it;"
+                    f"It logged in again with its old password {when}, from {clients}: the SASL cache still has it;"
                     f" {self._remedy}."
                 )
             case "suspend" if barrier and barrier[0] == "suspend":
-                return f"It logged in {when}, from {sign.client}: see how Postfix checks logins, it lets this one in."
+                return f"It logged in {when}, from {clients}: see how Postfix checks logins, it lets this one in."
             case "suspend":
                 return (
-                    f"It logged in {when}, from {sign.client}, past an empty cache: somebody has the new password; if"
+                    f"It logged in {when}, from {clients}, past an empty cache: somebody has the new password; if"
                     " that is not its owner, suspend the account."
                 )
             case "login":
                 return f"{sign.client} sends as {sign.login} now: contain that login, too."
             case _ if barrier:
-                return f"Still relaying {when}, over a new connection from {sign.client}: something lets it in still."
-        return f"Still relaying, from {sign.client}: it is still trusted; take it out of mynetworks."
+                return f"Still relaying {when}, over a new connection from {clients}: something lets it in still."
+        return f"Still relaying, from {clients}: it is still trusted; take it out of mynetworks."
 
     def _old_sessions(self) -> list[float]:
         """Return when the open sessions began that are older than what shut the account out."""
@@ -258,6 +261,12 @@ _TITLES = {
     "untrust": "Untrusted",
     "purge": "Purged",
 }
+
+
+def _clients(newest: Sign, signs: Sequence[Sign]) -> str:
+    """Return the client of the newest sign, and how many others there are."""
+    others = len({sign.client for sign in signs} - {newest.client})
+    return f"{newest.client} (and {others} more)" if others else newest.client
 
 
 def span(seconds: float) -> str:

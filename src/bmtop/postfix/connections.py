@@ -31,14 +31,15 @@ _SEVERAL = ""
 class Connection:
     """One connection, as the log tells it. Times are in epoch seconds, `since` None where it began before the log.
 
-    `client` is whom it is for, `logins` with which it handed in mail, `last` when it did so.
+    `peer` is who connected, `client` whom it is for, `logins` with which it handed in mail, `last` when it did so.
     """
 
-    __slots__ = ("client", "ended", "last", "logins", "messages", "pid", "since")
+    __slots__ = ("client", "ended", "last", "logins", "messages", "peer", "pid", "since")
 
     def __init__(self, pid: int, since: float | None, client: str) -> None:
         self.pid = pid
         self.since = since
+        self.peer = None if since is None else client
         self.client = client
         self.logins: set[str | None] = set()
         self.messages = 0

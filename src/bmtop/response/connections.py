@@ -137,6 +137,8 @@ class Connections:
                 f"Process {connection.pid} serves {connection.client} on one of {len(mine)} sockets, and which one"
                 " cannot be told; nothing was ended. Look with `ss -tnp`."
             )
+        if connection.peer not in (None, _address(mine[0].peer)) and not self._is_behind_proxy():
+            return None
         return connection, Served(
             pid=connection.pid,
             client=connection.client,
@@ -148,6 +150,12 @@ class Connections:
             messages=connection.messages,
             sure=bool(connection.messages),
         )
+
+    def _is_behind_proxy(self) -> bool:
+        """Tell whether the log may name clients that a proxy speaks for (postconf(5))."""
+        asked = ("smtpd_upstream_proxy_protocol", "postscreen_upstream_proxy_protocol")
+        services = self._postfix.query("postconf", "-P").out.decode("utf-8", "replace")
+        return any(self._postfix.settings(*asked).values()) or any(name in services for name in asked)
 
     def left_of(self, served: Sequence[Served]) -> tuple[Served, ...]:
         """Return those that are still there: the same socket, in the same process."""

@@ -168,13 +168,14 @@ class KeepHolding:
         if head is None:
             return None
         message = _message(name, os.path.relpath(path, self._postfix.queue_directory), head)
-        if self._is_held(path) or message is None or not self._is_meant(message):
-            self._known.add(name)
-            return None
-        return message
-
-    def _is_held(self, path: str) -> bool:
-        return in_queue(self._postfix.queue_directory, path, "hold")
+        held = in_queue(self._postfix.queue_directory, path, "hold")
+        if message is not None and not held and self._is_meant(message):
+            return message
+        self._known.add(name)
+        if message is not None and held and name in self._tried:
+            # It was held, and what would have told so broke off.
+            self.held.append(message.id)
+        return None
 
     def _is_meant(self, message: Message) -> bool:
         if self._wanted.matches(message, self._accounts):

@@ -1,0 +1,161 @@
+"""Keep holding: what somebody newly queues is on hold at once, and nobody else's mail is."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from tests.containment.bots import Bot
+from tests.containment.conftest import Site
+from tests.mailserver import Message, Player, wait_until
+from tests.mailserver.stories import ALICE, BROKEN_RELAY, CAROL, INTRUDER, OFFICE
+
+from bmtop.checked import Refused
+from bmtop.incident.selection import Filter, network
+from bmtop.response.keep import KeepHolding
+
+LETTER = Message("honest", CAROL, ("buyer@customer.example",))
+SPAM = Message("spam", "winner@lottery.example", ("victim@bank.example",))
+
+
+@contextlib.contextmanager
+def holding(keep: KeepHolding) -> Iterator[None]:
+    stop = Event()
+
+    def run() -> None:
+        while not stop.wait(0.1):
+            keep.tick()
+
+    keep.begin()
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_only_what_the_login_newly_queues_is_held(plain_site: Site) -> None:
+    player = Player(plain_site.postfix)
+    (before,) = player.send(INTRUDER, [SPAM], ALICE)
+    plain_site.postfix.settle()
+    keep = plain_site.responder.keep_holding(Filter(login=ALICE))
+    with holding(keep), Bot(plain_site.postfix, INTRUDER, ALICE, "Right-alice-1", stays=True) as bot:
+        honest = player.send(OFFICE, [LETTER] * 20, CAROL)
+        wait_until(lambda: len(bot.sent) > 10 and set(bot.ids) <= plain_site.on_hold())
+    done = keep.end()
+    held = set(bot.ids)
+    assert plain_site.on_hold() == held
+    queue = plain_site.postfix.queue()
+    assert {queue[sent.queue_id].queue_name for sent in (before, *honest)} == {"deferred"}
+    assert done.sentence == f"{len(held)} messages of {ALICE} put on hold."
+    began, ended = plain_site.journal()
+    assert (began["action"], ended["action"]) == ("keep holding", "stop holding")
+    assert len(ended["ids"]) == len(held)
+
+
+def test_a_client_is_held_whatever_it_logs_in_as(plain_site: Site) -> None:
+    player = Player(plain_site.postfix)
+    keep = plain_site.responder.keep_holding(Filter(clients=(network("192.0.2.64/28"),)))
+    with holding(keep):
+        theirs = [*player.send(BROKEN_RELAY, [SPAM] * 3), *player.send(BROKEN_RELAY, [SPAM], ALICE)]
+        player.send(OFFICE, [LETTER], CAROL)
+        wait_until(lambda: len(plain_site.on_hold()) == 4)
+    assert plain_site.on_hold() == {sent.queue_id for sent in theirs}
+
+
+def test_the_log_alone_holds_nothing(plain_site: Site) -> None:
+    """Whoever could write a line into the log could have anybody's mail stopped."""
+    player = Player(plain_site.postfix)
+    keep = plain_site.responder.keep_holding(Filter(login=ALICE))
+    with holding(keep):
+        (honest,) = player.send(OFFICE, [LETTER], CAROL)
+        with plain_site.postfix.log.open("a") as log:
+            log.write(
+                f"{time.strftime('%b %e %H:%M:%S')} mail postfix/smtpd[1]: {honest.queue_id}:"
+                f" client=unknown[203.0.113.60], sasl_method=LOGIN, sasl_username={ALICE}\n"
+            )
+        (spam,) = player.send(INTRUDER, [SPAM], ALICE)
+        wait_until(lambda: spam.queue_id in plain_site.on_hold())
+        plain_site.postfix.settle()
+    keep.end()
+    assert plain_site.on_hold() == {spam.queue_id}
+
+
+def test_without_the_log_the_queue_itself_is_looked_through(plain_site: Site) -> None:
+    player = Player(plain_site.postfix)
+    keep = plain_site.responder.keep_holding(Filter(login=ALICE))
+    with holding(keep):
+        plain_site.postfix.log.rename(plain_site.postfix.log.with_name("away"))
+        (spam,) = player.send(INTRUDER, [SPAM], ALICE)
+        wait_until(lambda: spam.queue_id in plain_site.on_hold())
+
+
+def test_what_the_user_released_meanwhile_stays_released(plain_site: Site) -> None:
+    player = Player(plain_site.postfix)
+    keep = plain_site.responder.keep_holding(Filter(login=ALICE))
+    with holding(keep):
+        (one,) = player.send(INTRUDER, [SPAM], ALICE)
+        wait_until(lambda: keep.held)
+        subprocess.run(["postsuper", "-c", plain_site.postfix.etc, "-H", one.queue_id], check=True, capture_output=True)
+        (two,) = player.send(INTRUDER, [SPAM], ALICE)
+        wait_until(lambda: len(keep.held) == 2)
+    assert plain_site.on_hold() == {two.queue_id}
+
+
+@pytest.mark.parametrize(
+    "wanted", [Filter(), Filter(sender="@lottery.example"), Filter(login=ALICE, subject="x"), Filter(queue="deferred")]
+)
+def test_it_is_for_a_login_or_a_client_alone(plain_site: Site, wanted: Filter) -> None:
+    with pytest.raises(Refused, match="takes a login or a client"):
+        plain_site.responder.keep_holding(wanted)
+
+
+def bmtop(site: Site, *arguments: str) -> list[str]:
+    settings = site.settings
+    options = ["--postfix", str(settings.postfix), "--log", str(settings.log), "--state", str(settings.state)]
+    return [sys.executable, "-m", "bmtop", *arguments, *options]
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(sys.modules["bmtop"].__path__[0]).parent)}
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_from_the_command_line_until_it_is_told_to_stop(plain_site: Site, end: signal.Signals) -> None:
+    player = Player(plain_site.postfix)
+    (before,) = player.send(INTRUDER, [SPAM], ALICE)
+    plain_site.postfix.settle()
+    command = bmtop(plain_site, "hold", "--login", ALICE, "--follow", "--yes")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+        assert process.stdout is not None
+        try:
+            while not process.stdout.readline().startswith("Holding what"):
+                assert process.poll() is None
+            sent = player.send(INTRUDER, [SPAM] * 5, ALICE)
+            player.send(OFFICE, [LETTER], CAROL)
+            wait_until(lambda: {s.queue_id for s in sent} <= plain_site.on_hold())
+        finally:
+            process.send_signal(end)
+        said = process.stdout.read()
+    assert process.returncode == 0
+    assert f"5 messages of {ALICE} put on hold." in said
+    assert plain_site.on_hold() == {before.queue_id, *(s.queue_id for s in sent)}
+    assert [entry["action"] for entry in plain_site.journal()] == ["keep holding", "hold", "stop holding"]
+
+
+def test_the_command_line_asks_first(plain_site: Site) -> None:
+    for arguments in (("--login", ALICE), ("--login", ALICE, "--dry-run"), ("--login", ALICE, "--yes", "--json"), ()):
+        done = subprocess.run(
+            bmtop(plain_site, "hold", "--follow", *arguments), capture_output=True, text=True, env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert done.stderr.strip()
+    assert not (plain_site.settings.state / "journal.jsonl").exists()
