@@ -6,6 +6,7 @@ import platform
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -209,7 +210,11 @@ def _console(settings: Settings) -> int:
 def _with_demo(found: argparse.Namespace, settings: Settings) -> int:
     from bmtop.demo.toy import toy_server
 
-    with toy_server() as toy:
+    with ExitStack() as stack:
+        try:
+            toy = stack.enter_context(toy_server())
+        except RuntimeError as error:
+            raise CommandFailed(str(error)) from None
         return _run(
             found,
             replace(

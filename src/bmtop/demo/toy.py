@@ -11,7 +11,6 @@ from pathlib import Path
 
 from bmtop.demo.folder import Toy, places, python_command
 from bmtop.demo.story import GOODBYE, READY
-from bmtop.server import CommandFailed
 
 __all__ = ["Toy", "toy_server"]
 
@@ -23,7 +22,7 @@ def toy_server(seed: int = 1) -> Iterator[Toy]:
     """Give a toy mail server whose past is written and whose incident begins now; the same for the same seed.
 
     It ends, and its folder goes, with the block; and also where this process is killed, since the
-    story's process then finds its standard input closed. Raises `CommandFailed` where it does not start.
+    story's process then finds its standard input closed. Raises `RuntimeError` where it does not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="bmtop-demo-"))
     complaints = folder / "story.err"
@@ -38,7 +37,7 @@ def toy_server(seed: int = 1) -> Iterator[Toy]:
         assert story.stdout is not None
         if not select.select([story.stdout], [], [], _START_SECONDS)[0] or story.stdout.readline() != READY:
             said = complaints.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            raise CommandFailed(f"The demo's mail server did not start: {said[-1] if said else 'it said nothing'}.")
+            raise RuntimeError(f"The demo's mail server did not start: {said[-1] if said else 'it said nothing'}.")
         yield places(folder)
     finally:
         _end(story)
