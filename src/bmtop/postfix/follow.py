@@ -141,11 +141,10 @@ class LogFollower:
         for file in self._files():
             try:
                 if file.cut():
-                    if copy := self._copy_of(file):
-                        self._old.append(copy)
-                        file = copy
-                    else:
-                        file.go_to(0)
+                    copies = self._copies_of(file)
+                    file.go_to(0)
+                    self._old += copies
+                    file = copies[0] if copies else file
                 lines = file.read()
             except OSError:
                 # It may be there again at the next look: a network file system.
@@ -199,18 +198,22 @@ class LogFollower:
                 break
         return found
 
-    def _copy_of(self, file: _Open) -> _Open | None:
-        """Open the copy that was made of a log before it was cut, where we are in it."""
-        for path in rotated(self.path)[:1]:
+    def _copies_of(self, file: _Open) -> list[_Open]:
+        """Open the copy that was made of a log before it was cut, where we are in it, and those made since then."""
+        found: list[_Open] = []
+        for path in rotated(self.path):
             try:
                 copy = _Open(path, file.offset)
             except OSError:
-                continue
-            if copy.identity not in self.identities and copy.tail == file.tail:
+                break
+            if copy.identity in self.identities:
+                break
+            found.insert(0, copy)
+            if copy.tail == file.tail:
                 copy.lines = file.lines
-                file.go_to(0)
-                return copy
-        return None
+                return found
+            copy.go_to(0)
+        return []
 
     def _leave_old(self) -> None:
         """Close the renamed files to which nobody has written for a while."""
@@ -230,7 +233,7 @@ class LogFollower:
 class _Watch:
     """inotify on the log's folder and file. `complete` says whether both can be had."""
 
-    _FOLDER = pyinotify.IN_CREATE | pyinotify.IN_MOVED_TO
+    _FOLDER = pyinotify.IN_CREATE | pyinotify.IN_DELETE | pyinotify.IN_MOVED_FROM | pyinotify.IN_MOVED_TO
     _FILE = pyinotify.IN_MODIFY | pyinotify.IN_MOVE_SELF
 
     def __init__(self, path: Path, wake: Callable[[], None]) -> None:

@@ -42,6 +42,9 @@ class WholeLines:
 
     def add(self, read: bytes) -> bytes:
         """Return the lines that are whole by now; the one that is still growing waits."""
+        if not self._rest:
+            # Where a log was cut under a writer that goes on at its old offset, a hole is before the next line.
+            read = read.lstrip(b"\0")
         if self._too_long:
             _, end, read = read.partition(b"\n")
             self._too_long = not end

@@ -29,8 +29,8 @@ _CLIENT = r"([^\s\[\]]*)\[([^\s\[\]]*)\](?::\d+|)"
 # From Postfix 3.5 on, an address with unusual characters is in quotes as RFC 5321 has it, so that what looks
 # like more fields is known to be inside of it. Before, it ends at the first `>` that the next field follows.
 _QUOTED = r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"[^">\n]*'
-_ADDRESS = rf'([^">\n]*|{_QUOTED}|[^"\n].{{0,320}}?)'
-_EARLIER_ADDRESS = rf'([^">\n]*|{_QUOTED})'
+_ADDRESS = rf'([^">\n]*|{_QUOTED}|[^"\n](?:(?!>, orig_to=<).){{0,320}}?)'
+_EARLIER_ADDRESS = rf'([^">\n]*|{_QUOTED}|[^"\n].{{0,320}}?)'
 
 # Every line is looked for at the line's end before it: a character to search for is fast, `^` is not.
 _START = r"\n(?:(\d[^ \n]{18})[.\d]*([^ \n]*)|([A-Z].{14})) [^ \n]+(?<![:\]]) [^\s\[\]]+/"
@@ -73,7 +73,7 @@ _NO_NAME = "(unavailable)"
 def decoded(block: bytes) -> str:
     """Return log bytes as text with plain line ends; what is no UTF-8 is kept as surrogates."""
     if b"\0" in block:
-        # Where a log was cut under a writer that goes on at its old offset, a hole is before the next line.
+        # What is left of a hole, where a log was cut under its writer (`WholeLines`).
         block = re.sub(rb"^\0+", b"", block, flags=re.MULTILINE)
     if b"\r" in block:
         block = block.replace(b"\r\n", b"\n")
