@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
-
-from bmtop.postfix import follow
 from tests.log.following import append, following
 from tests.log.writer import line
 
+from bmtop.postfix import follow
+
 
 def writer(log: Path, *how: object) -> "subprocess.Popen[bytes]":
-    command = (sys.executable, "-m", "tests.log.writer", log, *map(str, how))
+    command = (sys.executable, "-m", "tests.log.writer", str(log), *map(str, how))
     return subprocess.Popen(command, stdin=subprocess.PIPE)
 
 
