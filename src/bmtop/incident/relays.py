@@ -151,7 +151,9 @@ class Relays:
         state = self._clients.get(client) or _Client(self._window)
         queued = self._queued.get(client) or Queued()
         counts = state.activity.counts
-        messages, recipients = self._elsewhere(state, "to"), self._elsewhere(state, "domain")
+        recipients = self._elsewhere(state, "domain")
+        # Of a message, its first domain may be ours after all, and another one not.
+        messages = max(self._elsewhere(state, "to"), min(recipients, 1))
         accepted = messages or queued.messages
         if self.territory.is_own(client) or not (accepted or counts["refused"]):
             return None
