@@ -1,6 +1,7 @@
 """Keep holding: what somebody newly queues is on hold at once, and nobody else's mail is."""
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -12,11 +13,13 @@ from threading import Event, Thread
 
 import pytest
 from tests.containment.bots import Bot
-from tests.containment.conftest import Site
-from tests.mailserver import Message, Player, wait_until
+from tests.containment.conftest import Site, site
+from tests.mailserver import Message, Player, played, wait_until
 from tests.mailserver.stories import ALICE, BROKEN_RELAY, CAROL, INTRUDER, OFFICE
+from tests.purge.filters import filtered
 
 from bmtop.checked import Refused
+from bmtop.cli import main
 from bmtop.incident.selection import Filter, network
 from bmtop.response.keep import KeepHolding
 
@@ -110,18 +113,31 @@ def test_what_the_user_released_meanwhile_stays_released(plain_site: Site) -> No
     assert plain_site.on_hold() == {two.queue_id}
 
 
-@pytest.mark.parametrize(
-    "wanted", [Filter(), Filter(sender="@lottery.example"), Filter(login=ALICE, subject="x"), Filter(queue="deferred")]
-)
-def test_it_is_for_a_login_or_a_client_alone(plain_site: Site, wanted: Filter) -> None:
-    with pytest.raises(Refused, match="takes a login or a client"):
-        plain_site.responder.keep_holding(wanted)
+@pytest.mark.parametrize("xforward", [True, False], ids=["xforward", "silent"])
+def test_what_a_content_filter_gives_back_is_held(tmp_path: Path, xforward: bool) -> None:
+    with filtered(xforward=xforward) as postfix:
+        here = site(postfix, tmp_path)
+        keep = here.responder.keep_holding(Filter(login=ALICE))
+        player = Player(postfix)
+        with holding(keep):
+            player.send(INTRUDER, [SPAM] * 5, ALICE)
+            player.send(OFFICE, [LETTER] * 5, CAROL)
+            postfix.settle()
+            # One that was in the filter's hands just then is there twice: as it came, and as it came back.
+            wait_until(lambda: here.on_hold() == {id for id, label in played(postfix).items() if label == "spam"})
+        assert len(here.on_hold()) >= 5
+        assert len(postfix.queue()) == len(here.on_hold()) + 5
 
 
-def bmtop(site: Site, *arguments: str) -> list[str]:
+def test_it_is_for_a_login_or_a_client_alone(plain_site: Site) -> None:
+    for wanted in (Filter(), Filter(sender="@lottery.example"), Filter(login=ALICE, subject="x"), Filter(queue="hold")):
+        with pytest.raises(Refused, match="takes a login or a client"):
+            plain_site.responder.keep_holding(wanted)
+
+
+def options(site: Site) -> list[str]:
     settings = site.settings
-    options = ["--postfix", str(settings.postfix), "--log", str(settings.log), "--state", str(settings.state)]
-    return [sys.executable, "-m", "bmtop", *arguments, *options]
+    return ["--postfix", str(settings.postfix), "--log", str(settings.log), "--state", str(settings.state)]
 
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(sys.modules["bmtop"].__path__[0]).parent)}
@@ -132,7 +148,7 @@ def test_from_the_command_line_until_it_is_told_to_stop(plain_site: Site, end: s
     player = Player(plain_site.postfix)
     (before,) = player.send(INTRUDER, [SPAM], ALICE)
     plain_site.postfix.settle()
-    command = bmtop(plain_site, "hold", "--login", ALICE, "--follow", "--yes")
+    command = [sys.executable, "-m", "bmtop", "hold", "--login", ALICE, "--follow", "--yes", *options(plain_site)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         assert process.stdout is not None
         try:
@@ -150,12 +166,11 @@ def test_from_the_command_line_until_it_is_told_to_stop(plain_site: Site, end: s
     assert [entry["action"] for entry in plain_site.journal()] == ["keep holding", "hold", "stop holding"]
 
 
-def test_the_command_line_asks_first(plain_site: Site) -> None:
+def test_the_command_line_asks_first(
+    plain_site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))  # which is no terminal
     for arguments in (("--login", ALICE), ("--login", ALICE, "--dry-run"), ("--login", ALICE, "--yes", "--json"), ()):
-        done = subprocess.run(
-            bmtop(plain_site, "hold", "--follow", *arguments), capture_output=True, text=True, env=ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert done.returncode == 2
-        assert done.stderr.strip()
+        assert main(["hold", "--follow", *arguments, *options(plain_site)]) == 2
+        assert capsys.readouterr().err
     assert not (plain_site.settings.state / "journal.jsonl").exists()

@@ -4,17 +4,14 @@ A process serves one connection at a time (smtpd(8)), so its number is what ties
 proxy `connect from` may name the proxy: the client is the one that the later lines name.
 """
 
-import os
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from bmtop.incident.events import Accepted
-from bmtop.postfix import history
 from bmtop.postfix.logline import decoded, events
+from bmtop.postfix.loglines import LogLines
 from bmtop.postfix.logtime import LogClock
 
 # As in logline.py: each line is looked for at the line's end before it.
@@ -73,7 +70,7 @@ class SmtpdLog:
         self._logins: dict[str, str] = {}
         self._new: list[Handed | LoggedIn] = []
         self._clock = LogClock()
-        self._lines = _Lines(log, since, self._clock)
+        self._lines = LogLines(log, since, self._clock)
         self._lock = threading.Lock()
 
     def look(self) -> tuple[Connection, ...]:
@@ -127,53 +124,3 @@ class SmtpdLog:
         connection.ended = time
         if time is not None and not connection.messages and _AUTHENTICATED.search(counts):
             self._new.append(LoggedIn(time, connection))
-
-
-class _Lines:
-    """The whole lines of a log and of what it was before it was rotated, each once."""
-
-    def __init__(self, log: Path, since: float, clock: LogClock) -> None:
-        self._log = log
-        self._since = since
-        self._clock = clock
-        self._file: BinaryIO | None = None
-        self._old: BinaryIO | None = None
-
-    def more(self) -> Iterator[bytes]:
-        """Yield what was written since the last call, in blocks. Raises `OSError` where the log cannot be read."""
-        if self._file is None:
-            begun = self._log.open("rb")
-            # Without them, a connection that began before today's log has no beginning; it is there all the same.
-            with suppress(OSError):
-                yield from history.earlier(self._log, self._since, self._clock)
-            begun.seek(history.offset_of(begun, self._since, self._clock))
-            self._file = begun
-        for file in (self._old, self._file):
-            if file is not None:
-                yield from _rest(file)
-        if self._was_replaced(self._file):
-            # The one before is read on: a syslog daemon goes on writing to it until it is told.
-            if self._old is not None:
-                self._old.close()
-            self._old, self._file = self._file, self._log.open("rb")
-            yield from _rest(self._file)
-
-    def _was_replaced(self, file: BinaryIO) -> bool:
-        try:
-            return not os.path.samestat(os.stat(self._log), os.fstat(file.fileno()))
-        except FileNotFoundError:
-            return False
-
-
-def _rest(file: BinaryIO) -> Iterator[bytes]:
-    """Yield what is left of a file up to its last line's end; from its start, where it was cut (copytruncate)."""
-    if os.fstat(file.fileno()).st_size < file.tell():
-        file.seek(0)
-    while block := file.read(history.BLOCK):
-        cut = block.rfind(b"\n") + 1
-        if not cut and len(block) == history.BLOCK:
-            continue  # no line of Postfix's is as long as that
-        file.seek(cut - len(block), os.SEEK_CUR)
-        if not cut:
-            return
-        yield block[:cut]

@@ -5,18 +5,23 @@ the queue file alone.
 """
 
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
 from bmtop.checked import QueueId, Refused
 from bmtop.incident.accounts import Accounts
+from bmtop.incident.events import Accepted, Delivery, Event
+from bmtop.incident.lineage import Lineage
 from bmtop.incident.message import Envelope, Message
 from bmtop.incident.selection import Filter
-from bmtop.postfix.connections import Handed, SmtpdLog
 from bmtop.postfix.envelope import envelopes
 from bmtop.postfix.instance import Postfix
+from bmtop.postfix.logline import decoded, events
+from bmtop.postfix.loglines import LogLines
+from bmtop.postfix.logtime import LogClock
 from bmtop.postfix.queue import files
 from bmtop.postfix.queuefile import Head, plain_address, read_head
 from bmtop.response.gate import Gate, Step
@@ -30,6 +35,7 @@ _LOOKED_EVERY = 0.5
 _LOOKING_SHARE = 0.2
 # Ids that the log named, and a content filter may give back under others.
 _MOST_NAMED = 10_000
+_QUEUED_AS = re.compile(r"\bqueued as ([0-9A-Za-z]{6,36})\b", re.ASCII)
 
 
 class KeepHolding:
@@ -40,7 +46,15 @@ class KeepHolding:
     """
 
     def __init__(
-        self, postfix: Postfix, gate: Gate, wanted: Filter, target: str, *, accounts: Accounts, log: Path
+        self,
+        postfix: Postfix,
+        gate: Gate,
+        wanted: Filter,
+        target: str,
+        *,
+        accounts: Accounts,
+        log: Path,
+        is_own: Callable[[str], bool],
     ) -> None:
         if not (wanted.login or wanted.clients) or _more_than_source(wanted):
             raise Refused("Keep holding takes a login or a client, and not more; leave the other filters out.")
@@ -53,9 +67,11 @@ class KeepHolding:
         self._gate = gate
         self._wanted = wanted
         self._accounts = accounts
-        self._log = SmtpdLog(log, time.time())
+        self._clock = LogClock()
+        self._lines = LogLines(log, time.time(), self._clock)
+        self._lineage = Lineage(is_own)
         self._known: set[str] = set()
-        self._named: dict[str, str | None] = {}
+        self._named: dict[str, None] = {}
         self._tried: set[str] = set()
         self._next_look = 0.0
 
@@ -69,11 +85,9 @@ class KeepHolding:
     def begin(self) -> None:
         """Switch it on: what comes into the queue from now on is held. Raises `Refused` or `CommandFailed`."""
         with self._gate.action("keep holding", self.target, filter=self._wanted.as_dict()) as step:
+            self._read_log()
+            self._named.clear()
             self._known = {name for name, path in self._files() if _is_whole(path)}
-            try:
-                self._log.news()
-            except OSError as error:
-                self.problem = _unreadable(error)
             self.on = True
             step.sentence = f"What {self.target} newly queues is put on hold."
 
@@ -108,26 +122,39 @@ class KeepHolding:
 
     def _read_log(self) -> bool:
         """Take the ids that the log names as theirs; tell whether there is one."""
+        before = len(self._named)
         try:
-            news = self._log.news()
+            for block in self._lines.more():
+                for event in events(decoded(block), self._clock):
+                    self._lineage.feed(event)
+                    self._take(event)
         except OSError as error:
             # The looks through the queue find what is new all the same, half a second later.
-            self.problem = _unreadable(error)
-            return False
-        named = False
-        for handed in news:
-            if isinstance(handed, Handed) and self._is_theirs(handed):
-                self._named[handed.id] = handed.origin
-                self._known.discard(handed.id)
-                named = True
+            self.problem = (
+                f"The log cannot be read ({(error.strerror or 'no').lower()}); the queue is looked through instead."
+            )
+        named = len(self._named) > before
         while len(self._named) > _MOST_NAMED:
             del self._named[next(iter(self._named))]
         return named
 
-    def _is_theirs(self, handed: Handed) -> bool:
-        if handed.origin is not None:
-            return handed.origin in self._named
-        return self._wanted.matches_source(handed.login, handed.client, self._accounts)
+    def _take(self, event: Event) -> None:
+        match event:
+            case Accepted():
+                theirs = event.origin in self._named if event.origin else self._is_from_them(event.login, event.client)
+                id = event.id if theirs else None
+            case Delivery(status="sent") if event.id in self._named:
+                # A content filter may have given it back under this id.
+                found = _QUEUED_AS.search(event.answer)
+                id = found[1] if found else None
+            case _:
+                id = None
+        if id is not None:
+            self._named[id] = None
+            self._known.discard(id)
+
+    def _is_from_them(self, login: str | None, client: str | None) -> bool:
+        return self._wanted.matches_source(login, client, self._accounts)
 
     def _look(self) -> int:
         theirs: list[Message] = []
@@ -178,14 +205,19 @@ class KeepHolding:
         return None
 
     def _is_meant(self, message: Message) -> bool:
-        if self._wanted.matches(message, self._accounts):
+        envelope = message.envelope
+        if envelope is not None and self._is_from_them(envelope.login, envelope.client):
             return True
-        origin = self._named.get(message.id)
-        if origin is None:
+        # Back from a content filter: the log and the queue file must both say that it is the same mail.
+        if message.id not in self._named:
             return False
-        # Back from a content filter: the log says whose it was, and the queue file that it is the same mail.
-        found = envelopes(self._postfix, [message.id]).get(message.id)
-        return found is not None and found.origin == origin
+        envelope = envelopes(self._postfix, [message.id]).get(message.id)
+        if envelope is None:
+            return False
+        if envelope.origin is not None:
+            return envelope.origin in self._named
+        origin = self._lineage.origin(message.opened(envelope))
+        return origin is not None and self._is_from_them(origin.login, origin.client)
 
 
 def _more_than_source(wanted: Filter) -> bool:
@@ -211,7 +243,3 @@ def _message(name: str, path: str, head: Head) -> Message | None:
     login, client = (None if v is None else v.decode("utf-8", "surrogateescape") for v in (head.login, head.client))
     envelope = Envelope(login, None if client is None else plain_address(client), sender=sender)
     return Message(id, path.partition("/")[0], head.arrival, head.size, sender, (), envelope=envelope)
-
-
-def _unreadable(error: OSError) -> str:
-    return f"The log cannot be read ({(error.strerror or 'no').lower()}); the queue is looked through instead."

@@ -14,6 +14,7 @@ from bmtop.config import Settings
 from bmtop.incident.accounts import Accounts
 from bmtop.incident.message import Message
 from bmtop.incident.selection import Filter
+from bmtop.incident.territory import Territory
 from bmtop.incident.watch import Watch
 from bmtop.postfix import envelope
 from bmtop.postfix.connections import SmtpdLog
@@ -181,7 +182,13 @@ class Responder:
     def keep_holding(self, wanted: Filter) -> KeepHolding:
         """Return what holds all that `wanted` means, a login or clients, once it is begun."""
         return KeepHolding(
-            self._postfix, self._gate, wanted, _whom(wanted), accounts=self.accounts, log=self._settings.log_file
+            self._postfix,
+            self._gate,
+            wanted,
+            _whom(wanted),
+            accounts=self.accounts,
+            log=self._settings.log_file,
+            is_own=Territory(own_addresses=frozenset(self._settings.own_addresses)).is_own,
         )
 
     def lookout(
