@@ -17,7 +17,7 @@ from bmtop.incident.picture import Picture
 from bmtop.incident.selection import Filter, Network
 from bmtop.incident.territory import Seen, Territory
 from bmtop.postfix import networks, queue
-from bmtop.postfix.census import Census
+from bmtop.postfix.census import Census, Change
 from bmtop.postfix.instance import Postfix
 from bmtop.postfix.logreader import LogReader
 from bmtop.response.journal import Journal
@@ -201,7 +201,7 @@ class Monitor:
 
     def _counts(self) -> dict[str, int] | None:
         try:
-            return queue.counts(self._postfix.queue_directory)
+            return self._census.counts()
         except OSError:
             # Without the right to look into the folders, the listing counts.
             return queue.counts_by_listing(self.messages.values()) if self._opened else None
@@ -210,22 +210,25 @@ class Monitor:
 
     async def _list(self) -> float:
         began = time.monotonic()
-        await self.refresh()
+        await self._see(self._census.look)
         took = time.monotonic() - began
         return max(_LISTED_EVERY, took / _SHARE - took)
 
     async def refresh(self) -> None:
         """List the queue again now."""
+        await self._see(self._census.take)
+
+    async def _see(self, look: Callable[[], Change]) -> None:
         # Whoever waits may be cancelled; what a listing brought is told whole, or the counts are wrong for ever.
-        listing = asyncio.create_task(self._refresh())
+        listing = asyncio.create_task(self._refresh(look))
         self._listings.add(listing)
         listing.add_done_callback(self._listings.discard)
         await asyncio.shield(listing)
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, look: Callable[[], Change]) -> None:
         async with self._listing:
             try:
-                added, gone = await asyncio.to_thread(self._census.take)
+                added, gone = await asyncio.to_thread(look)
             except CommandFailed as error:
                 self._problems["listing"] = str(error)
                 if self._opened:

@@ -1,14 +1,34 @@
-"""The queue as it was last listed, kept in step: an envelope is read once for each message."""
+"""The queue as it was last seen, kept in step: an envelope is read once for each message.
 
-from collections.abc import Callable
+Listing a long queue takes seconds, looking into its folders hardly any time. So between two listings, the
+folders tell what has come, moved and gone, and the queue files of what has come tell the rest.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
-from bmtop.checked import QueueId
+from bmtop.checked import QueueId, Refused
 from bmtop.incident.message import Message, Origin
-from bmtop.postfix.envelope import envelopes
+from bmtop.postfix.envelope import Opened, opened
+from bmtop.postfix.folders import Folders
 from bmtop.postfix.instance import Postfix
-from bmtop.postfix.queue import listing
+from bmtop.postfix.queue import listing, parse
+from bmtop.postfix.queuefile import Head, read_head
 from bmtop.server import CommandFailed
+
+Progress = Callable[[int, int], None]
+# What is new, and what is gone; what is another message by now is in both.
+Change = tuple[list[Message], list[Message]]
+_Places = Mapping[str, tuple[str, str]]
+
+# At most this share of the time goes into listings. What only they tell, such as why a message waits, may be
+# so many seconds old even where no folder has changed.
+_SHARE = 0.1
+_OLD = 60.0
 
 
 class Census:
@@ -19,55 +39,180 @@ class Census:
         self.problem = ""
         self._postfix = postfix
         self._origin = origin
+        self._folders = Folders()
+        # The folders' versions that the messages, and the newest listing, are as of.
+        self._seen = self._listed = -1
+        self._listed_at = self._next_listing = float("-inf")
+        # The newest listing's lines, by their hash; those whose messages moved since say something else.
+        self._lines: dict[int, QueueId] = {}
+        self._moved: set[QueueId] = set()
 
-    def take(self, progress: Callable[[int, int], None] | None = None) -> tuple[list[Message], list[Message]]:
-        """List the queue again; return the messages that are new, and those that are gone.
+    def counts(self) -> dict[str, int]:
+        """Return the number of messages in each queue, now.
+
+        Raises `OSError` where its folders cannot be read, `CommandFailed` where Postfix does not say where they are.
+        """
+        self._folders.look(self._postfix.queue_directory)
+        return self._folders.counts()
+
+    def look(self, progress: Progress | None = None) -> Change:
+        """Do as `take`, but list the queue only if that is due: else its folders tell what has changed."""
+        now = time.monotonic()
+        try:
+            self._folders.look(self._postfix.queue_directory)
+        except OSError:
+            return self.take(progress)
+        version = self._folders.version
+        due = now >= self._next_listing and (version != self._listed or now - self._listed_at >= _OLD)
+        if due or self.problem:
+            return self.take(progress)
+        before = self.messages
+        if version != self._seen:
+            self._seen = version
+            self.messages = self._step(self._folders.places(), progress)
+        return self._change(before)
+
+    def take(self, progress: Progress | None = None) -> Change:
+        """List the queue again, and return what has changed; `progress` is told of the envelopes.
 
         Blocks for as long as postqueue and postcat need. Raises `CommandFailed` where the queue cannot be listed.
         """
-        now: dict[QueueId, Message] = {}
-        unread: list[QueueId] = []
-        for listed in listing(self._postfix):
-            known = self.messages.get(listed.id)
-            # A short id may be another message by now: the id alone is no identity.
-            if known is not None and (known.arrival, known.size) == (listed.arrival, listed.size):
-                listed = replace(listed, envelope=known.envelope, origin=known.origin, sender=known.sender)
-                if listed == known:
-                    listed = known
-            if listed.envelope is None:
-                unread.append(listed.id)
-            now[listed.id] = listed
-        self._open(now, unread, progress)
-        before, self.messages = self.messages, now
+        began = time.monotonic()
+        there: list[QueueId] = []
+        with suppress(OSError):
+            self._folders.look(self._postfix.queue_directory)
+            # What is in the others may not be all there yet.
+            there = [id for id, place in self._new(self._folders.places()) if place[0] in ("active", "deferred")]
+        version = self._folders.version
+        # Neither waits for the other: on a long queue, both take their time.
+        with ThreadPoolExecutor(1) as reader:
+            reading = reader.submit(self._open, there, progress)
+            lines = listing(self._postfix)
+            found = reading.result()
+        before, self.messages = self.messages, self._sum_up(lines, found, progress)
+        self._seen = self._listed = version
+        self._listed_at = time.monotonic()
+        self._next_listing = began + (self._listed_at - began) / _SHARE
+        return self._change(before)
+
+    def _change(self, before: Mapping[QueueId, Message]) -> Change:
         self.attribute()
+        now = self.messages
+        if now is before:
+            return [], []
         added = [m for id, m in now.items() if not _counted_alike(before.get(id), m)]
         gone = [m for id, m in before.items() if not _counted_alike(now.get(id), m)]
         return added, gone
 
     def attribute(self) -> None:
         """Ask the log again who sent what a content filter gave back."""
+        found = {}
         for id, message in self.messages.items():
-            if message.origin is None and (origin := self._origin(message)) is not None:
-                self.messages[id] = replace(message, origin=origin)
+            envelope = message.envelope
+            if envelope is not None and envelope.login is None and message.origin is None:
+                origin = self._origin(message)
+                if origin is not None:
+                    found[id] = replace(message, origin=origin)
+        if found:
+            self.messages = {**self.messages, **found}
 
-    def _open(
-        self, now: dict[QueueId, Message], unread: list[QueueId], progress: Callable[[int, int], None] | None
-    ) -> None:
+    def _sum_up(
+        self, lines: Iterable[bytes], found: dict[QueueId, Opened], progress: Progress | None
+    ) -> dict[QueueId, Message]:
+        """Return the messages that are listed, each with its envelope: known, found, or read now."""
+        now: dict[QueueId, Message] = {}
+        hashes: dict[int, QueueId] = {}
+        unread: list[QueueId] = []
+        for line in lines:
+            key = hash(line)
+            message = self._again(key) or self._listed_as(line, found)
+            if message is None:
+                continue
+            if message.envelope is None:
+                unread.append(message.id)
+            now[message.id] = message
+            hashes[key] = message.id
+        for id, read in self._open(unread, progress).items():
+            now[id] = now[id].opened(read.envelope)
+        if not unread:
+            self.problem = ""
+        elif not self.problem:
+            # What has no envelope by now has left the queue.
+            for id in unread:
+                if now[id].envelope is None:
+                    del now[id]
+        self._lines, self._moved = hashes, set()
+        return now
+
+    def _again(self, key: int) -> Message | None:
+        """Return the message that the listing before had in the very same line, if it has not moved since."""
+        id = self._lines.get(key)
+        return None if id is None or id in self._moved else self.messages.get(id)
+
+    def _listed_as(self, line: bytes, found: dict[QueueId, Opened]) -> Message | None:
+        listed = parse(line)
+        if listed is None:
+            return None
+        known, read = self.messages.get(listed.id), found.get(listed.id)
+        # A short id may be another message by now: the id alone is no identity.
+        if known is not None and (known.arrival, known.size) == (listed.arrival, listed.size):
+            return replace(listed, envelope=known.envelope, origin=known.origin, sender=known.sender)
+        return listed.opened(read.envelope) if read is not None else listed
+
+    def _open(self, ids: Sequence[QueueId], progress: Progress | None) -> dict[QueueId, Opened]:
+        """Return the envelopes of these messages; none where they cannot be read, which `problem` then says."""
         # Once refused, one id is enough to see whether it still is.
-        asked = unread[:1] if self.problem else unread
+        asked = ids[:1] if self.problem else ids
         try:
-            found = envelopes(self._postfix, asked, progress)
+            found = opened(self._postfix, asked, progress)
             if self.problem:
-                found.update(envelopes(self._postfix, unread[1:], progress))
+                found.update(opened(self._postfix, ids[1:], progress))
         except CommandFailed as error:
             self.problem = str(error)
-            return
-        self.problem = ""
-        for id, envelope in found.items():
-            now[id] = now[id].opened(envelope)
-        for id in unread:
-            if id not in found:
-                del now[id]
+            return {}
+        if ids:
+            self.problem = ""
+        return found
+
+    def _new(self, places: _Places) -> Iterator[tuple[QueueId, tuple[str, str]]]:
+        """Yield the ids that are not known, and their places; what else lies in the folders is none of Postfix's."""
+        for name, place in places.items():
+            if name not in self.messages:
+                with suppress(Refused):
+                    yield QueueId(name), place
+
+    def _step(self, places: _Places, progress: Progress | None) -> dict[QueueId, Message]:
+        """Return the messages that are at these places; what is not whole yet is left for the next look."""
+        now: dict[QueueId, Message] = {}
+        for id, message in self.messages.items():
+            place = places.get(id)
+            if place is None:
+                continue
+            if place[0] != message.queue:
+                message = replace(message, queue=place[0])
+                self._moved.add(id)
+            now[id] = message
+        heads = {id: head for id, place in self._new(places) if (head := _head(place[1], id)) is not None}
+        for id, read in self._open(list(heads), progress).items():
+            head, envelope = heads[id], read.envelope
+            # Two looks, and an id may be used again in between.
+            if head.sender == envelope.sender.encode("utf-8", "surrogateescape"):
+                now[id] = Message(
+                    id, places[id][0], head.arrival, head.size, envelope.sender, read.recipients, envelope=envelope
+                )
+        if len(now) < len(places):
+            self._seen = -1
+        return now
+
+
+def _head(folder: str, id: QueueId) -> Head | None:
+    """Return the head of a queue file; None where it has left, or is not all there yet."""
+    path = f"{folder}/{id}"
+    with suppress(OSError):
+        # When it is, cleanup(8) makes it executable for its owner.
+        if os.lstat(path).st_mode & 0o100:
+            return read_head(path)
+    return None
 
 
 def _counted_alike(one: Message | None, other: Message) -> bool:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
+from sys import intern
+from typing import NamedTuple, TypeVar
 
 from bmtop.checked import QueueId
 from bmtop.incident.message import Envelope
@@ -15,36 +17,47 @@ from bmtop.postfix.instance import Postfix
 from bmtop.postfix.queuefile import plain_address
 from bmtop.server import CommandFailed
 
+T = TypeVar("T")
+
 _AT_ONCE = 4000
-_ENVELOPE = re.compile(
-    rb"^\*\*\* ENVELOPE RECORDS (?:\S*/)?([0-9A-Za-z]+) \*\*\*\n(.*?)^\*\*\* MESSAGE CONTENTS ",
-    re.MULTILINE | re.DOTALL,
+# What matters of an envelope, and where it begins and ends: of some thirty lines, five or so.
+_LINE = re.compile(
+    rb"\n(?:named_attribute: (sasl_username|log_client_name|log_client_address|log_ident)=|"
+    rb"(sender|original_recipient|recipient): |\*\*\* (ENVELOPE RECORDS|MESSAGE CONTENTS) )(.*)"
 )
+_FILE = re.compile(rb"(?:\S*/)?([0-9A-Za-z]+) \*\*\*")
+# An expression holds up all other threads until it is done; so much it takes apart in a moment.
+_BLOCK = 1 << 18
 # A header line cannot look like this mark: it would begin with a name and a colon.
 _HEADERS = re.compile(
     rb"^\*\*\* MESSAGE CONTENTS (?:\S*/)?([0-9A-Za-z]+) \*\*\*\n(.*?)^\*\*\* HEADER EXTRACTED ",
     re.MULTILINE | re.DOTALL,
-)
-_RECORD = re.compile(
-    rb"^(?:named_attribute: (sasl_username|log_client_name|log_client_address|log_ident)=|"
-    rb"(sender|original_recipient): )(.*)$",
-    re.MULTILINE,
 )
 _SUBJECT = re.compile(rb"^subject[ \t]*:(.*(?:\n[ \t].*)*)", re.MULTILINE | re.IGNORECASE)
 _LONGEST_SUBJECT = 1000
 _MISSING = re.compile(r"open queue file (\S+): No such file or directory")
 
 
-def envelopes(
-    postfix: Postfix, ids: Sequence[QueueId], progress: Callable[[int, int], None] | None = None
-) -> dict[QueueId, Envelope]:
+class Opened(NamedTuple):
+    """A queue file's envelope, and the recipients to whom it was not delivered yet."""
+
+    envelope: Envelope
+    recipients: tuple[str, ...]
+
+
+def envelopes(postfix: Postfix, ids: Sequence[QueueId]) -> dict[QueueId, Envelope]:
     """Return the envelope of each id that is still in the queue.
 
-    `progress` is called with how many were read, and of how many. Raises `CommandFailed` where
-    postcat cannot read the queue.
+    Raises `CommandFailed` where postcat cannot read the queue.
     """
-    sections = _sections(postfix, "-eq", _ENVELOPE, ids, progress)
-    return {id: parse_envelope(id, section) for id, section in sections}
+    return {id: found.envelope for id, found in opened(postfix, ids).items()}
+
+
+def opened(
+    postfix: Postfix, ids: Sequence[QueueId], progress: Callable[[int, int], None] | None = None
+) -> dict[QueueId, Opened]:
+    """Return the same, and the recipients. `progress` is called with how many were read, and of how many."""
+    return dict(_asked(postfix, "-eq", _opened, ids, progress))
 
 
 def subjects(postfix: Postfix, ids: Sequence[QueueId]) -> dict[QueueId, str]:
@@ -53,25 +66,26 @@ def subjects(postfix: Postfix, ids: Sequence[QueueId]) -> dict[QueueId, str]:
     What is longer than 1,000 bytes is cut off. It is the sender's to choose: for showing and for
     `--subject`, never for attribution.
     """
-    return {id: _subject(section) for id, section in _sections(postfix, "-ehq", _HEADERS, ids, None)}
+    return dict(_asked(postfix, "-ehq", _subjects, ids, None))
 
 
-def _sections(
+def _asked(
     postfix: Postfix,
     flags: str,
-    form: re.Pattern[bytes],
+    read: Callable[[bytes], Iterator[tuple[str, T]]],
     ids: Sequence[QueueId],
     progress: Callable[[int, int], None] | None,
-) -> Iterator[tuple[QueueId, bytes]]:
+) -> Iterator[tuple[QueueId, T]]:
+    """Yield what `read` finds in postcat's output about each id that is still in the queue."""
     waiting = list(ids)
     while waiting:
         now, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
         asked = {str(id): id for id in now}
         result = postfix.query("postcat", flags, *now, timeout=120.0)
-        for found in form.finditer(result.out):
-            id = asked.pop(found[1].decode("ascii"), None)
+        for name, found in read(result.out):
+            id = asked.pop(name, None)
             if id is not None:
-                yield id, found[2]
+                yield id, found
         if result.status != 0:
             # postcat ends at the first message that has left the queue, with some of its output lost:
             # ask again for all that did not come.
@@ -85,26 +99,58 @@ def _sections(
             progress(len(ids) - len(waiting), len(ids))
 
 
-def parse_envelope(id: str, section: bytes) -> Envelope:
-    """Return the envelope that the records in `section`, of the queue file `id`, give."""
+def _opened(out: bytes) -> Iterator[tuple[str, Opened]]:
+    """Yield the queue id and the envelope of each section that is whole."""
+    id = ""
     values: dict[bytes, str] = {}
     addressed: list[str] = []
-    for attribute, address, value in _RECORD.findall(section):
-        text = value.decode("utf-8", "surrogateescape")
-        if address == b"original_recipient":
-            addressed.append(text)
+    recipients: list[str] = []
+    for attribute, address, mark, value in _lines(out):
+        if mark == b"ENVELOPE RECORDS":
+            file = _FILE.fullmatch(value)
+            id = file[1].decode("ascii") if file else ""
+            values, addressed, recipients = {}, [], []
+        elif mark:
+            if id:
+                left = tuple(recipients)
+                # As a rule they are the same, and there are many of them.
+                yield id, Opened(_envelope(id, values, left if addressed == recipients else tuple(addressed)), left)
+            id = ""
         else:
-            values.setdefault(attribute or address, text)
-    client = values.get(b"log_client_address")
+            text = value.decode("utf-8", "surrogateescape")
+            if address == b"recipient":
+                recipients.append(text)
+            elif address == b"original_recipient":
+                addressed.append(text)
+            else:
+                values.setdefault(attribute or address, text)
+
+
+def _lines(out: bytes) -> Iterator[tuple[bytes, bytes, bytes, bytes]]:
+    begin = 0
+    while begin < len(out):
+        end = out.find(b"\n*** ENVELOPE RECORDS ", begin + _BLOCK)
+        end = len(out) if end < 0 else end
+        yield from _LINE.findall(b"\n" + out[begin:end])
+        begin = end + 1
+
+
+def _envelope(id: str, values: dict[bytes, str], addressed: tuple[str, ...]) -> Envelope:
+    login, client = values.get(b"sasl_username"), values.get(b"log_client_address")
     origin = values.get(b"log_ident", id)
     return Envelope(
-        login=values.get(b"sasl_username"),
-        client=None if client is None else plain_address(client),
-        client_name=values.get(b"log_client_name", "unknown"),
+        login=None if login is None else intern(login),
+        client=None if client is None else intern(plain_address(client)),
+        client_name=intern(values.get(b"log_client_name", "unknown")),
         sender=values.get(b"sender", ""),
         origin=None if origin == id else origin,
-        addressed=tuple(addressed),
+        addressed=addressed,
     )
+
+
+def _subjects(out: bytes) -> Iterator[tuple[str, str]]:
+    for found in _HEADERS.finditer(out):
+        yield found[1].decode("ascii"), _subject(found[2])
 
 
 def _subject(headers: bytes) -> str:

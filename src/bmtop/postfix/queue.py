@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from bmtop.checked import QueueId, Refused
@@ -17,23 +18,8 @@ MESSAGE_QUEUES = ("incoming", "active", "deferred", "hold")
 _NULL_SENDER = "MAILER-DAEMON"
 
 
-def counts(queue_directory: Path) -> dict[str, int]:
-    """Return the number of messages in each queue, by its folder's entries.
-
-    Raises `PermissionError` without the right to look (root), `FileNotFoundError` where it is no queue.
-    """
-    return {name: _entries(str(queue_directory / name)) for name in QUEUES}
-
-
-def _entries(folder: str) -> int:
-    """Count a queue's files; its hashed subfolders have names of one character (postconf(5), hash_queue_depth)."""
-    names = os.listdir(folder)
-    hashed = [name for name in names if len(name) == 1]
-    return len(names) - len(hashed) + sum(_entries(f"{folder}/{name}") for name in hashed)
-
-
 def counts_by_listing(messages: Iterable[Message]) -> dict[str, int]:
-    """Return the same from a listing, which knows nothing of corrupt and maildrop files."""
+    """Return the number of messages in each queue by a listing, which knows nothing of corrupt and maildrop files."""
     found = dict.fromkeys(QUEUES, 0)
     for message in messages:
         found[message.queue] = found.get(message.queue, 0) + 1
@@ -54,24 +40,25 @@ def _files(folder: str) -> Iterator[tuple[str, str]]:
             yield name, f"{folder}/{name}"
 
 
-def listing(postfix: Postfix, timeout: float = 120.0) -> tuple[Message, ...]:
-    """Return the queued messages as `postqueue -j` (postqueue(1)) lists them, addresses unquoted, without envelopes.
+def listing(postfix: Postfix, timeout: float = 120.0) -> list[bytes]:
+    """Return what `postqueue -j` (postqueue(1)) lists, a line a message.
 
     Raises `CommandFailed` where postqueue fails: no Postfix, or no right to its queue.
     """
     result = postfix.query("postqueue", "-j", timeout=timeout)
     result.check("Start Postfix, or run bmtop as a user whom authorized_mailq_users allows.")
-    return tuple(parse_listing(result.out))
+    return result.out.splitlines()
 
 
-def parse_listing(out: bytes) -> Iterator[Message]:
-    """Yield the messages of `postqueue -j`; a line that is not understood is left out, never guessed at."""
-    for line in out.splitlines():
-        try:
-            entry = json.loads(line.decode("utf-8", "surrogateescape"))
-            yield _message(entry)
-        except (ValueError, KeyError, TypeError, Refused):
-            continue
+def parse(line: bytes) -> Message | None:
+    """Return the message of a line, addresses unquoted, without its envelope.
+
+    A line that is not understood is no message: None. Nothing is guessed at.
+    """
+    try:
+        return _message(json.loads(line.decode("utf-8", "surrogateescape")))
+    except (ValueError, KeyError, TypeError, Refused):
+        return None
 
 
 def _message(entry: dict[str, Any]) -> Message:
@@ -84,5 +71,6 @@ def _message(entry: dict[str, Any]) -> Message:
         size=int(entry["message_size"]),
         sender="" if sender == _NULL_SENDER else unquoted(sender),
         recipients=tuple(unquoted(str(r["address"])) for r in recipients),
-        reason=str(recipients[0].get("delay_reason", "")) if recipients else "",
+        # A few reasons stand at many messages.
+        reason=intern(str(recipients[0].get("delay_reason", ""))) if recipients else "",
     )

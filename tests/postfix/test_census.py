@@ -1,0 +1,111 @@
+"""The queue kept in step by looking into its folders is the queue that Postfix lists."""
+
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.mailserver import Client, Message, Player, Postfix
+from tests.mailserver.postfix import wait_until
+from tests.mailserver.stories import ALICE, INTRUDER
+
+from bmtop.checked import QueueId
+from bmtop.incident import message
+from bmtop.postfix.census import Census
+from bmtop.postfix.instance import Postfix as Instance
+from bmtop.server import Server
+
+RELAY = Client("192.0.2.10", "printer.example.com", "printer")
+
+
+def letters(count: int, to: str = "victim@foreign.example") -> list[Message]:
+    return [Message("x", f"sender{n}@lottery.example", (to, f"other{n}@foreign.example")) for n in range(count)]
+
+
+def census_of(postfix: Postfix) -> Census:
+    return Census(Instance(Server(), postfix.etc))
+
+
+def postsuper(postfix: Postfix, option: str, ids: Iterable[str]) -> None:
+    command = ["/usr/sbin/postsuper", "-c", str(postfix.etc), option, "-"]
+    subprocess.run(command, input="\n".join(ids), text=True, check=True, capture_output=True)
+
+
+def as_listed(postfix: Postfix) -> dict[QueueId, message.Message]:
+    census = census_of(postfix)
+    census.take()
+    return census.messages
+
+
+def facts(found: dict[QueueId, message.Message]) -> dict[QueueId, tuple[object, ...]]:
+    """Return all that is said of each message, but for the reason, which only a listing tells."""
+    return {
+        id: (m.queue, m.arrival, m.size, m.sender, sorted(m.recipients), m.login, m.client, m.envelope)
+        for id, m in found.items()
+    }
+
+
+def test_what_comes_moves_and_goes_between_two_listings_is_seen(mail_server: Postfix) -> None:
+    player = Player(mail_server)
+    player.send(INTRUDER, letters(30), ALICE, connections=3)
+    mail_server.settle()
+    census = census_of(mail_server)
+    added, gone = census.take()
+    assert len(added) == 30
+    assert not gone
+
+    listed = census._next_listing = float("inf")
+    come = player.send(RELAY, letters(7)) + player.send(INTRUDER, letters(5), ALICE)
+    held, deleted = sorted(census.messages)[:4], sorted(census.messages)[4:10]
+    postsuper(mail_server, "-h", held)
+    postsuper(mail_server, "-d", deleted)
+    mail_server.settle()
+
+    wait_until(lambda: _look(census, added, gone) and len(census.messages) == 36, what="all is seen")
+    assert census._next_listing == listed, "nothing was listed meanwhile"
+    assert facts(census.messages) == facts(as_listed(mail_server))
+    assert {m.id for m in added[30:]} == {sent.queue_id for sent in come}
+    assert {m.id for m in gone} == set(deleted)
+    assert {id for id, m in census.messages.items() if m.queue == "hold"} == set(held)
+    assert {m.login for m in added[30:]} == {ALICE, None}
+
+
+def _look(census: Census, added: list[message.Message], gone: list[message.Message]) -> bool:
+    more, less = census.look()
+    added += more
+    gone += less
+    return True
+
+
+def test_an_id_that_another_message_has_by_now_is_told_by_the_next_listing(mail_server: Postfix) -> None:
+    player = Player(mail_server)
+    player.send(
+        INTRUDER, [Message("x", "a@lottery.example", ("b@foreign.example",), body="x" * n) for n in (1, 9)], ALICE
+    )
+    mail_server.settle()
+    census = census_of(mail_server)
+    census.take()
+    one, other = sorted(census.messages)
+    files = mail_server.files()
+    files[other].replace(files[one])
+
+    added, gone = census.take()
+    assert {m.id for m in gone} == {one, other}
+    assert [m.id for m in added] == [one]
+    assert facts(census.messages) == facts(as_listed(mail_server))
+
+
+def test_counting_the_queue_sees_every_change(mail_server: Postfix) -> None:
+    player = Player(mail_server)
+    census = census_of(mail_server)
+    assert sum(census.counts().values()) == 0
+    for number in range(1, 20):
+        player.send(INTRUDER, letters(1), ALICE)
+        mail_server.settle()
+        assert census.counts()["deferred"] == number == _files_below(mail_server.spool / "deferred")
+    held = sorted(mail_server.queue())[:5]
+    postsuper(mail_server, "-h", held)
+    assert (census.counts()["hold"], census.counts()["deferred"]) == (5, 14)
+
+
+def _files_below(folder: Path) -> int:
+    return sum(path.is_file() for path in folder.rglob("*"))
