@@ -18,6 +18,11 @@ class Terminal(LinuxDriver):
         self._file.reconfigure(encoding="utf-8", errors="replace")
         self._file = cast(io.TextIOWrapper, _Screen(self._file))
 
+    def _sigcont_application(self, *arguments: Any) -> None:
+        # It also comes where nothing was stopped, such as right after SIGHUP: then all is running already.
+        if self._must_signal_resume:
+            super()._sigcont_application(*arguments)
+
     def _run_input_thread(self) -> None:
         while not self.exit_event.is_set():
             try:
