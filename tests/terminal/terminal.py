@@ -61,6 +61,20 @@ class Terminal:
         """Wait until the screen has the regular expression; return the screen. Fails with the screen otherwise."""
         return self._until(lambda screen: re.search(pattern, screen) is not None, f"{pattern!r} to come", seconds)
 
+    def press_until(self, key: str, pattern: str, tries: int = 10) -> str:
+        """Press a key that does no harm twice, until the screen has the regular expression.
+
+        A dialog that has just opened may not have its focus yet, and lose a key.
+        """
+        for _ in range(tries - 1):
+            self.press(key)
+            try:
+                return self.wait_for(pattern, 2)
+            except AssertionError:
+                continue
+        self.press(key)
+        return self.wait_for(pattern)
+
     def wait_gone(self, pattern: str, seconds: float = 20) -> str:
         """Wait until the screen no longer has the regular expression; return the screen."""
         return self._until(lambda screen: re.search(pattern, screen) is None, f"{pattern!r} to go", seconds)

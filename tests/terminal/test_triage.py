@@ -60,7 +60,7 @@ def test_the_stolen_login_is_purged_and_given_back(server: tuple[Postfix, Played
         terminal.press("d")
         terminal.wait_for(rf"Purge {len(guilty)}\b")
         assert played(postfix) == before, "nothing happens before it is confirmed"
-        confirm(terminal, "purge", len(guilty))
+        confirm(terminal, len(guilty))
         terminal.wait_for(rf"[Dd]eleted {len(guilty)} of {len(guilty)}")
 
         left = played(postfix)
@@ -68,18 +68,16 @@ def test_the_stolen_login_is_purged_and_given_back(server: tuple[Postfix, Played
         assert left == {id: label for id, label in before.items() if id not in guilty}, "everyone else's mail is there"
 
         terminal.press("Escape")
-        terminal.wait_gone("eleted")
+        terminal.wait_gone("─ Purge: ")
         terminal.press("u")
-        terminal.wait_for("Undo")
-        terminal.press("Enter")
-        terminal.wait_for(rf"Bring back {len(guilty)}")
-        terminal.press("Tab", "Enter")
-        terminal.wait_for(r"on hold")
+        terminal.wait_for("Bring back…")
+        terminal.press_until("Enter", rf"Bring back {len(guilty)}")
+        terminal.press_until("y", rf"{len(guilty)} messages? .*on hold")
         terminal.wait_for(rf"hold {len(guilty)}\b")
 
         back = played(postfix)
         assert back == before
-        held = {id for id, message in postfix.queue().items() if message.queue == "hold"}
+        held = {id for id, message in postfix.queue().items() if message.queue_name == "hold"}
         assert held == guilty, "what came back is on hold, and nothing else is"
         assert {id: postfix.raw(id) for id in guilty} == raw, "byte for byte"
         assert Counter(back.values())["spam/alice"] == truth.queued()["spam/alice"]
@@ -89,12 +87,13 @@ def test_the_stolen_login_is_purged_and_given_back(server: tuple[Postfix, Played
         assert wait_end(terminal) == 0
 
 
-def confirm(terminal: Terminal, action: str, count: int) -> None:
-    """Type the count that the dialog asks for, and press the button of the action."""
+def confirm(terminal: Terminal, count: int) -> None:
+    """Type the count that the dialog asks for; then its button has the focus, and is pressed."""
     terminal.wait_for("type the number")
-    terminal.press("BTab")
     terminal.type(str(count))
+    terminal.wait_gone("y Yes")
     terminal.press("Enter")
+    terminal.wait_for("y Yes")
     terminal.press("Enter")
 
 
