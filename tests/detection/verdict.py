@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tests.mailserver import Postfix
 
-from bmtop.incident.picture import Picture
+from bmtop.incident.picture import Picture, Relay, Sender
 
 from .kinds import Kind
 from .stage import Truth, stage
@@ -57,7 +57,7 @@ class Outcome:
     @property
     def why(self) -> str:
         """The reasons that are given for the guilty."""
-        rows = [*self.picture.senders, *self.picture.relays]
+        rows: list[Sender | Relay] = [*self.picture.senders, *self.picture.relays]
         return "; ".join(" · ".join(row.reasons) for row in rows if row.suspected)
 
 
