@@ -189,6 +189,7 @@ class Monitor:
             except Exception as error:
                 self._problems["reading"] = _unexpected(error)
             await asyncio.sleep(_RETRIED_AFTER)
+            self._problems["reading"] = ""
             self._begin_again(self.window)
 
     # The queue
