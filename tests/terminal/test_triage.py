@@ -83,6 +83,7 @@ def test_the_stolen_login_is_purged_and_given_back(server: tuple[Postfix, Played
         assert Counter(back.values())["spam/alice"] == truth.queued()["spam/alice"]
 
         terminal.press("Escape")
+        terminal.wait_gone("─ Undo a purge")
         terminal.press("q")
         assert wait_end(terminal) == 0
 
