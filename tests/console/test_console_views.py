@@ -172,14 +172,17 @@ def test_words_alone_accuse_nobody() -> None:
 
 
 def test_problems_and_who_refuses_our_mail() -> None:
-    block = Blocked("zen.dnsbl.example", "list", NOW - 60, NOW, 312, 40, "mx.example.net", "550 [red]listed[/red]")
-    told = texts(problems.lines(("No log.",), (block,), NOW))
+    def block(who: str, recipients: int, ago: float) -> Blocked:
+        return Blocked(who, "list", NOW - ago, NOW, recipients, 40, "mx.example.net", "550 [red]listed[/red]")
+
+    blocked = [block("zen.dnsbl.example", 312, 60), *(block(f"mx{n}.example", 20 + n, 30) for n in range(3))]
+    told = texts(problems.lines(("No log.",), blocked, NOW))
     assert told[0] == "PROBLEM No log."
-    assert told[1].startswith("BLOCKED by zen.dnsbl.example since ")
-    assert told[1].endswith(": 312 recipients got no mail, 40 still tried")
-    many = texts(problems.lines([f"Problem {n}." for n in range(9)], (block,), NOW))
-    assert many[-1] == "and 7 more: bmtop report names all"
-    assert len(many) == 4
+    assert told[1].startswith("BLOCKED by zen.dnsbl.example 312 · mx0.example 20 · mx1.example 21 · 1 more: recipients")
+    assert told[1].endswith(f"since {figures.clock(NOW - 60, NOW)}")
+    many = texts(problems.lines([f"Problem {n}." for n in range(9)], (), NOW))
+    assert many[2:] == ["PROBLEM Problem 2.", "and 6 more: bmtop report names all"]
+    assert problems.lines((), (), NOW) == []
 
 
 @pytest.mark.parametrize("width", [76, 136])

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -42,7 +43,8 @@ class BmtopApp(App[None]):
     `failure` is what broke it, if anything did.
     """
 
-    CSS_PATH = "bmtop.tcss"
+    # Read as a resource, which need not be a file of its own.
+    CSS = resources.files("bmtop.console").joinpath("bmtop.tcss").read_text(encoding="utf-8")
     TITLE = "bmtop"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", tooltip="this list"),

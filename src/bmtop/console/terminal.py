@@ -27,12 +27,12 @@ class Terminal(LinuxDriver):
         while not self.exit_event.is_set():
             try:
                 self.run_input_thread()
-            except UnicodeDecodeError:
-                # What is no UTF-8 is no key.
-                continue
             except OSError:
                 hang_up()
                 return
+            except Exception:
+                # What cannot be decoded, or stands for no key, is none; the next one is read.
+                continue
 
 
 class _Screen:

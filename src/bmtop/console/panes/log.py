@@ -10,7 +10,8 @@ from bmtop.console.panes.pane import Pane
 from bmtop.console.target import Target
 from bmtop.console.text import Cell, content
 
-KEPT = 5_000
+KEPT = 2_000
+"""As many as the monitor gives at once, so that no line between two others is ever missing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bmtop.console.figures import clock, plural
+from bmtop.console.figures import clock
 from bmtop.console.says import Says
 from bmtop.console.text import Cell, Line
 from bmtop.incident.picture import Blocked
@@ -11,13 +11,15 @@ MOST = 3
 
 
 def lines(problems: Sequence[str], blocked: Sequence[Blocked], now: float) -> list[Line]:
-    """Return the first few of them, and how many more there are."""
-    told: list[Line] = [(Cell("PROBLEM ", "alarm"), Cell(problem)) for problem in problems]
-    for block in blocked:
-        lost = f"{plural(block.recipients, 'recipient')} got no mail, {block.deferred:,} still tried"
-        told.append((Cell("BLOCKED ", "warn"), Cell(f"by {block.who} since {clock(block.since, now)}: {lost}")))
-    if len(told) > MOST:
-        return [*told[:MOST], (Cell(f"and {len(told) - MOST} more: bmtop report names all", "dim"),)]
+    """Return the first few problems, how many more there are, and one line for all who refuse our mail."""
+    told: list[Line] = [(Cell("PROBLEM ", "alarm"), Cell(problem)) for problem in problems[:MOST]]
+    if len(problems) > MOST:
+        told.append((Cell(f"and {len(problems) - MOST} more: bmtop report names all", "dim"),))
+    if blocked:
+        who = " · ".join(f"{block.who} {block.recipients:,}" for block in blocked[:MOST])
+        more = f" · {len(blocked) - MOST} more" if len(blocked) > MOST else ""
+        since = clock(min(block.since for block in blocked), now)
+        told.append((Cell("BLOCKED ", "warn"), Cell(f"by {who}{more}: recipients without mail since {since}")))
     return told
 
 
