@@ -207,6 +207,7 @@ class Responder:
             wanted,
             accounts=self.accounts,
             own=frozenset(self._settings.own_addresses),
+            log=self._settings.log_file,
             sessions=partial(self._sessions, wanted),
             clock=clock,
         )

@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from bmtop.checked import QueueId, Refused
 from bmtop.incident.accounts import Accounts
+from bmtop.incident.events import Delivery
 from bmtop.incident.selection import Filter
 from bmtop.incident.territory import Territory
 from bmtop.incident.watch import Kind, Sign, Verdict, Watch
@@ -12,12 +15,17 @@ from bmtop.postfix import networks
 from bmtop.postfix.connections import Connection, Handed, LoggedIn
 from bmtop.postfix.envelope import envelopes
 from bmtop.postfix.instance import Postfix
+from bmtop.postfix.logline import decoded, events
+from bmtop.postfix.loglines import LogLines
+from bmtop.postfix.logtime import LogClock
 from bmtop.response.connections import Connections
+from bmtop.response.messages import locate
 from bmtop.server import CommandFailed
 
 # In seconds. Where BlueMind is asked by bm-cli, each question takes seconds of a processor.
 _CONNECTIONS_EVERY = 2.0
 _SESSIONS_EVERY = 60.0
+_MOST_DELIVERIES = 10_000
 
 Sessions = Callable[[], Sequence[float | None] | None]
 
@@ -38,6 +46,7 @@ class Lookout:
         *,
         accounts: Accounts,
         own: frozenset[str],
+        log: Path,
         sessions: Sessions,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -50,6 +59,7 @@ class Lookout:
         self._accounts = accounts
         self._own = own
         self._territory = Territory()
+        self._deliveries = _Deliveries(log)
         self._sessions = sessions
         self._clock = clock
         self._seen: dict[tuple[int, float | None], Connection] = {}
@@ -86,10 +96,10 @@ class Lookout:
         except OSError as error:
             self.problem = f"The log cannot be read ({(error.strerror or 'no').lower()}), so nobody can be watched."
             return
+        for handed in self._signs_among([event for event in news if isinstance(event, Handed)]):
+            self._saw("sent", handed.time, handed.client, handed.login, handed.connection)
         for event in news:
-            if isinstance(event, Handed) and self._is_sign(event):
-                self._saw("sent", event.time, event.client, event.login, event.connection)
-            elif isinstance(event, LoggedIn) and self._is_login(event.connection):
+            if isinstance(event, LoggedIn) and self._is_login(event.connection):
                 self._saw("logged in", event.time, event.connection.client, None, event.connection)
         for key, connection in list(self._seen.items()):
             if connection.ended is not None:
@@ -106,20 +116,33 @@ class Lookout:
     ) -> Sign:
         return Sign(kind, when, client, key, since, own=self._territory.is_own(client), login=login)
 
-    def _is_sign(self, handed: Handed) -> bool:
-        if not self._wanted.matches_source(handed.login, handed.client, self._accounts):
-            return False
-        # From a client, mail to our own people is no relaying.
-        return self._wanted.login is not None or handed.login is not None or self._goes_out(handed.id)
+    def _signs_among(self, news: Sequence[Handed]) -> list[Handed]:
+        """Return what shows that they go on; from a client, mail to our own people is no relaying."""
+        theirs = [h for h in news if self._wanted.matches_source(h.login, h.client, self._accounts)]
+        if self._wanted.login is not None:
+            return theirs
+        inward = self._inward([h.id for h in theirs if h.login is None])
+        return [h for h in theirs if h.login is not None or h.id not in inward]
 
-    def _goes_out(self, id: str) -> bool:
-        """Tell whether a queued message is for somebody elsewhere; what is not in the queue any more counts as such."""
+    def _inward(self, ids: Sequence[str]) -> set[str]:
+        """Return those ids whose mail is seen to be for our own people alone: in the queue, or by its deliveries."""
+        queue_ids = []
+        for id in ids:
+            with suppress(Refused):
+                queue_ids.append(QueueId(id))
         try:
-            found = envelopes(self._postfix, [QueueId(id)])
-        except (Refused, CommandFailed):
-            return True
-        addressed = [address for envelope in found.values() for address in envelope.addressed]
-        return not addressed or any(self._territory.outward(address, "smtp") for address in addressed)
+            # postcat takes a second over each id that is not in the queue any more.
+            there = list(locate(self._postfix.queue_directory, queue_ids))
+            found: dict[str, bool] = {
+                id: any(self._territory.outward(address, "smtp") for address in envelope.addressed)
+                for id, envelope in envelopes(self._postfix, there).items()
+            }
+        except (Refused, CommandFailed) as error:
+            self.problem = str(error)
+            return set()
+        if len(found) < len(ids):
+            found = {**self._deliveries.read(self._territory), **found}
+        return {id for id in ids if not found.get(id, True)}
 
     def _is_login(self, connection: Connection) -> bool:
         login = self._connections.log.only_login(connection.client)
@@ -150,3 +173,24 @@ class Lookout:
         except (Refused, CommandFailed) as error:
             self._watch.sessions(None)
             self.problem = str(error)
+
+
+class _Deliveries:
+    """To whom the messages went that left the queue."""
+
+    def __init__(self, log: Path) -> None:
+        self._clock = LogClock()
+        self._lines = LogLines(log, time.time(), self._clock)
+        self._outward: dict[str, bool] = {}
+
+    def read(self, territory: Territory) -> dict[str, bool]:
+        """Return for each id that was delivered lately whether some of it went elsewhere."""
+        with suppress(OSError):
+            for block in self._lines.more():
+                for event in events(decoded(block), self._clock):
+                    if isinstance(event, Delivery):
+                        out = territory.outward(event.original or event.recipient, event.daemon) is not None
+                        self._outward[event.id] = self._outward.pop(event.id, False) or out
+        while len(self._outward) > _MOST_DELIVERIES:
+            del self._outward[next(iter(self._outward))]
+        return self._outward

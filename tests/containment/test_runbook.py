@@ -1,0 +1,279 @@
+"""The runbook: what fails is said, hides nothing, and can be come back to."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.bluemind import bm_cli_standin, rest_standin
+from tests.bluemind.core import Core
+from tests.bluemind.sampler import until
+from tests.containment.bots import Bot
+from tests.containment.conftest import JANE, Site, site
+from tests.containment.test_bots import Clock, connected_to, contained, ticking, verdict_of
+from tests.mailserver import Message, Player, Postfix, wait_until
+from tests.mailserver.postfix import free_ports
+from tests.mailserver.stories import BROKEN_RELAY, CAROL, HONEST_RELAY
+
+from bmtop.checked import Client, Refused
+from bmtop.response.journal import Journal
+from bmtop.response.runbook import Runbook
+
+RESTART = ("true",)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Postfix]:
+    """One Postfix for those tests that leave nothing on it."""
+    with Postfix.temporary() as postfix:
+        yield postfix
+
+
+@pytest.fixture
+def here(shared: Postfix, core: Core, rest: rest_standin.Standin, tmp_path: Path) -> Site:
+    """A BlueMind beside it, whose SASL cache is of no interest here."""
+    token = tmp_path / "bm-core.tok"
+    token.write_text(rest_standin.KEY)
+    return site(shared, tmp_path, bm_api=rest.url, bm_token=token, sasl_restart=RESTART)
+
+
+def runbook_of(here: Site, login: str = JANE) -> Runbook:
+    return here.responder.runbook(here.messages, login=login)
+
+
+def states(runbook: Runbook) -> dict[str, str]:
+    return {step.name: step.state for step in runbook.steps}
+
+
+def nobody(here: Site, rest: rest_standin.Standin, folder: Path) -> Site:
+    return here
+
+
+def down(here: Site, rest: rest_standin.Standin, folder: Path) -> Site:
+    here.settings = replace(here.settings, bm_api=f"http://127.0.0.1:{free_ports(1)[0]}/api")
+    return here
+
+
+def refused_key(here: Site, rest: rest_standin.Standin, folder: Path) -> Site:
+    here.settings.bm_token.write_text("no-key-of-this-server")
+    return here
+
+
+def no_key(here: Site, rest: rest_standin.Standin, folder: Path) -> Site:
+    here.settings.bm_token.unlink()
+    return here
+
+
+def breaks_off(here: Site, rest: rest_standin.Standin, folder: Path) -> Site:
+    rest.instead = (0, {}, b"")
+    return here
+
+
+def in_trouble(here: Site, rest: rest_standin.Standin, folder: Path) -> Site:
+    rest.instead = (500, {}, b'{"errorCode": "UNKNOWN", "message": "java.lang.NullPointerException"}')
+    return here
+
+
+Trouble = Callable[[Site, rest_standin.Standin, Path], Site]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "login", "why"),
+    [
+        (nobody, "nobody@example.com", "BlueMind knows no account nobody@example.com; there is no such user."),
+        (nobody, "nobody@elsewhere.example", "BlueMind knows no domain elsewhere.example"),
+        (nobody, "jdoe", "'jdoe' is not a full address; name the account as local-part@domain."),
+        (
+            down,
+            JANE,
+            "was not found; install it, or name its place in the settings. By REST it could not be done either",
+        ),
+        (no_key, JANE, "cannot be read"),
+        (refused_key, JANE, "BlueMind refused the key in"),
+        (breaks_off, JANE, "Whether it was carried out is not known"),
+        (in_trouble, JANE, "BlueMind failed (500)"),
+    ],
+)
+def test_what_bluemind_cannot_do_stops_nothing_else(
+    here: Site, rest: rest_standin.Standin, tmp_path: Path, trouble: Trouble, login: str, why: str
+) -> None:
+    runbook = runbook_of(trouble(here, rest, tmp_path), login)
+    with ticking(runbook):
+        steps = {step.name: step for step in runbook.run_all()}
+    assert {name: step.state for name, step in steps.items() if name != "watch"} == {
+        "hold": "done", "password": "failed", "sessions": "failed", "cache": "done", "connections": "done",
+        "purge": "done", "suspend": "todo",
+    }  # fmt: skip
+    for name in ("password", "sessions"):
+        assert why in steps[name].sentence
+        assert "\n" not in steps[name].sentence
+        assert f"{name} ({steps[name].sentence.rstrip('.')})" in runbook.summary()
+    assert runbook.summary().startswith("Done: hold, cache, connections, purge. Not done: password (")
+    assert runbook.take_password() == ""
+    if login != "jdoe":
+        failed = {entry["action"]: entry["sentence"] for entry in here.journal() if entry["state"] == "failed"}
+        assert why in failed["password"]
+        assert why in failed["logout"]
+
+
+def test_a_certificate_of_ones_own_is_not_trusted_until_it_is_named(
+    shared: Postfix, core: Core, tmp_path: Path
+) -> None:
+    certificate, both = rest_standin.self_signed(tmp_path, "127.0.0.1")
+    token = tmp_path / "bm-core.tok"
+    token.write_text(rest_standin.KEY)
+    with rest_standin.serving(core, both) as service:
+        here = site(shared, tmp_path, bm_api=service.url, bm_token=token, sasl_restart=RESTART)
+        step = runbook_of(here).run("password")
+        assert step.state == "failed"
+        assert "cannot be trusted (self-signed certificate), and nothing was sent" in step.sentence
+        assert service.requests == []
+        here.settings = replace(here.settings, bm_ca=certificate)
+        assert runbook_of(here).run("password").state == "done"
+
+
+def test_a_time_out_is_said_and_the_step_can_be_run_again(here: Site, core: Core, rest: rest_standin.Standin) -> None:
+    responder = here.responder
+    responder._account_server.rest.service.timeout = 0.3  # type: ignore[attr-defined]
+    runbook = responder.runbook(here.messages, login=JANE)
+    rest.go.clear()
+    step = runbook.run("password")
+    rest.go.set()
+    assert step.state == "failed"
+    assert "did not answer within" in step.sentence
+    assert core.can_log_in(JANE, "old")
+    assert runbook.run("password").state == "done"
+    assert core.can_log_in(JANE, runbook.take_password())
+
+
+def test_one_step_at_a_time(here: Site, rest: rest_standin.Standin) -> None:
+    runbook = runbook_of(here)
+    rest.go.clear()
+    thread = threading.Thread(target=runbook.run, args=["sessions"])
+    thread.start()
+    until(rest.waiting.is_set)
+    assert states(runbook)["sessions"] == "running"
+    with pytest.raises(Refused, match="Another step is still running"):
+        runbook.run("cache")
+    rest.go.set()
+    thread.join()
+    assert states(runbook)["sessions"] == "done"
+    assert runbook.run("cache").state == "done"
+
+
+def test_a_password_that_only_goes_by_the_process_list_needs_consent(shared: Postfix, tmp_path: Path) -> None:
+    program = bm_cli_standin.Standin(tmp_path)
+    responder = site(shared, tmp_path, bm_cli=str(program.program), sasl_restart=RESTART).responder
+    responder._account_server.cli.memory = tmp_path / "no-memory"  # type: ignore[attr-defined]
+    runbook = responder.runbook(lambda: (), login=JANE)
+    step = runbook.run("password", password="Kd7w-mQx3-Rv9t-Hn4p")
+    assert (step.state, step.consent) == ("failed", True)
+    assert program.core.can_log_in(JANE, "old")
+    step = runbook.run("password", password="Kd7w-mQx3-Rv9t-Hn4p", allow_argv=True)
+    assert (step.state, step.consent) == ("done", False)
+    assert program.core.can_log_in(JANE, "Kd7w-mQx3-Rv9t-Hn4p")
+    assert step.notes[0] == "It stood in the list of processes meanwhile."
+
+
+def test_read_only_does_nothing(here: Site, core: Core) -> None:
+    here.settings = replace(here.settings, read_only=True)
+    runbook = runbook_of(here)
+    runbook.run_all()
+    assert {name for name, state in states(runbook).items() if state == "failed"} == {
+        "hold", "password", "sessions", "cache", "connections",
+    }  # fmt: skip
+    assert core.can_log_in(JANE, "old")
+    assert not here.settings.state.exists()
+
+
+def test_it_can_be_left_and_come_back_to(here: Site) -> None:
+    first = runbook_of(here)
+    for name in ("hold", "password", "sessions"):
+        first.run(name)
+    first.skip("cache")
+    first.close()
+    Journal(here.settings.state).begin("0123456789ab", "connections", JANE)
+
+    again = runbook_of(here, login=JANE.upper().replace("EXAMPLE.COM", "example.com"))
+    steps = {step.name: step for step in again.steps}
+    before = {step.name: step for step in first.steps}
+    for name in ("password", "sessions"):
+        assert steps[name].state == "done"
+        assert steps[name].sentence == before[name].sentence
+    assert (steps["hold"].state, steps["cache"].state) == ("todo", "todo")
+    assert steps["hold"].sentence.endswith("Nothing is held at present.")
+    assert steps["connections"].state == "failed"
+    assert steps["connections"].sentence == "It was cut off; run it again."
+    # What is known from the journal counts for the watch, too.
+    with ticking(again):
+        again.run("watch")
+        found = verdict_of(again, lambda verdict: True)
+        assert found.missing == ("cache", "connections")
+        assert any(line.startswith("New password: ") for line in found.evidence)
+    # Somebody else's runbook has none of it.
+    assert set(states(runbook_of(here, "smith@example.com")).values()) == {"todo"}
+
+
+def test_suspended_and_let_in_again(here: Site, core: Core) -> None:
+    runbook = runbook_of(here)
+    assert "suspend" not in {step.name for step in runbook.run_all() if step.state == "done"}
+    assert runbook.run("suspend").sentence == f"{JANE} is suspended now."
+    assert not core.can_log_in(JANE, runbook.take_password())
+    runbook.close()
+    assert states(runbook_of(here))["suspend"] == "done"
+    assert here.responder.reactivate(runbook.account()).sentence == f"{JANE} is active now."
+    assert states(runbook_of(here))["suspend"] == "todo"
+    assert [entry["action"] for entry in here.journal()][-1] == "reactivate"
+
+
+def test_what_is_shown_is_what_is_purged(plain_site: Site) -> None:
+    """The purge acts on the list that was confirmed, whatever came in since."""
+    player = Player(plain_site.postfix)
+    spam = Message("spam", "winner@lottery.example", ("victim@bank.example",))
+    (one,) = player.send(BROKEN_RELAY, [spam])
+    plain_site.postfix.settle()
+    runbook = plain_site.responder.runbook(plain_site.messages, client=Client(BROKEN_RELAY.address))
+    plan = runbook.plan("purge")
+    (two,) = player.send(BROKEN_RELAY, [spam])
+    plain_site.postfix.settle()
+    assert runbook.run("purge", plan=plan).sentence.startswith(
+        "1 of 1 messages deleted. To bring them back: bmtop undo "
+    )
+    assert set(plain_site.postfix.queue()) == {two.queue_id}
+    assert one.queue_id not in plain_site.on_hold()
+
+
+@pytest.mark.parametrize("with_the_connections", [False, True])
+def test_a_relay_is_untrusted_and_its_connection_ended(plain_site: Site, with_the_connections: bool) -> None:
+    postfix, clock = plain_site.postfix, Clock()
+    client = Client(BROKEN_RELAY.address)
+    runbook = plain_site.responder.runbook(plain_site.messages, client=client, clock=clock)
+    assert [step.name for step in runbook.steps] == ["hold", "untrust", "connections", "purge", "watch"]
+    with Bot(postfix, BROKEN_RELAY, None, stays=True) as bot, ticking(runbook):
+        wait_until(lambda: bot.sent)
+        steps = runbook.run_all(without=() if with_the_connections else ("connections",))
+        assert {step.name for step in steps if step.state == "failed"} <= {"watch"}
+        if not with_the_connections:
+            verdict = verdict_of(runbook, lambda verdict: verdict.state == "alarm")
+            assert verdict.missing == ("connections",)
+            assert "after it was untrusted: its SMTP connection from 192.0.2.66 is still open" in verdict.sentence
+            assert runbook.run("connections").state == "done"
+        # It connects again, and is refused; what it has for our own people is taken, and no alarm.
+        wait_until(lambda: bot.connections > 1)
+        before = len(bot.sent)
+        (letter,) = Player(postfix).send(BROKEN_RELAY, [Message("own", "printer@example.com", (CAROL,))])
+        wait_until(lambda: f"{letter.queue_id}: " in postfix.log.read_text())
+        assert contained(runbook, clock).state == "contained"
+        assert len(bot.sent) == before
+    # Its neighbour in the same range is trusted as before.
+    assert Player(postfix).send(HONEST_RELAY, [Message("relay", "printer@example.com", ("orders@supplier.test",))])
+    assert connected_to(postfix) == []
+
+
+def test_a_runbook_is_for_one_login_or_one_client(here: Site) -> None:
+    both: dict[str, Any] = {"login": JANE, "client": Client("192.0.2.1")}
+    for target in (both, dict[str, Any]()):
+        with pytest.raises(Refused, match="for one login, or for one client"):
+            here.responder.runbook(here.messages, **target)
