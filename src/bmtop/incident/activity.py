@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from math import inf
 from typing import Literal, NamedTuple
 
+from bmtop.incident.accounts import lower
 from bmtop.incident.message import Message
 from bmtop.incident.reasons import Figures, Thresholds
 from bmtop.incident.territory import place
@@ -21,6 +22,8 @@ _BUSY_SHARE = 0.25
 _HEIGHT = 0.5
 # "No such user" and its kin: RFC 3463, 3.2; 5.1.10 is Microsoft's; 5.4.4 has a domain that does not exist.
 _UNKNOWN = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.4.4"})
+# No two states of a queue have the same number, also where one was empty in between.
+_CHANGES = count(1)
 # Envelope senders in the queue that are looked at: a forger's show among the first ones.
 _SAMPLE = 1_000
 
@@ -77,6 +80,10 @@ class Activity:
         if owner == "foreign":
             self.counts.add(time, "foreign")
             self.counts.see(time, "foreign", sender)
+
+    def sent_to(self, time: float, recipient: str) -> None:
+        """A recipient was tried for the first time."""
+        self.counts.see(time, "domain", lower(recipient.rpartition("@")[2]))
 
     def delivered(self, time: float, status: str, dsn: str, recipient: str) -> None:
         """One recipient was sent to, deferred, bounced or given up."""
@@ -141,9 +148,10 @@ class Activity:
 class Queued:
     """What one login or client has in the queue, counted as it comes and goes."""
 
-    __slots__ = ("bytes", "clients", "messages", "recipients", "senders")
+    __slots__ = ("bytes", "changes", "clients", "messages", "recipients", "senders")
 
     def __init__(self) -> None:
+        self.changes = 0
         self.messages = 0
         self.bytes = 0
         self.recipients = 0
@@ -152,6 +160,7 @@ class Queued:
 
     def change(self, message: Message, by: int) -> None:
         """Count a message that came into the queue (`by` 1) or left it (-1)."""
+        self.changes = next(_CHANGES)
         self.messages += by
         self.bytes += by * message.size
         self.recipients += by * len(message.recipients)

@@ -114,7 +114,7 @@ def blocker(event: Delivery, is_own: Callable[[str], bool]) -> tuple[str, Kind] 
 
     `is_own` tells the server's own addresses: a content filter there is nobody who blocks us.
     """
-    if event.status not in ("deferred", "bounced") or event.daemon not in _OUTWARD:
+    if event.status not in ("deferred", "bounced") or event.daemon not in _OUTWARD or "host " not in event.answer:
         return None
     said = _SAID.match(event.answer)
     if said is None or is_own(said["address"]):

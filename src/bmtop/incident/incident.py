@@ -27,6 +27,8 @@ from bmtop.incident.territory import Seen, Territory
 
 # What Postfix logs where SASL gave it no name, as for an empty one (smtpd_sasl_glue.c).
 _UNAVAILABLE = "(unavailable)"
+# Logins whose account is remembered: those of one server's people, and some that are only tried.
+_NAMES = 20_000
 # Domains that a table must be asked for: those longest unseen go first.
 _QUESTIONS = 5_000
 
@@ -88,6 +90,7 @@ class Incident:
         self._mail: dict[str, _Mail] = {}
         self._notifications: dict[str, str] = {}
         self._queue: dict[str, Message] = {}
+        self._names: dict[str, str] = {}
         self._domains: dict[str, None] = {}
         self._log_time: float | None = None
         self._listed: float | None = None
@@ -107,7 +110,7 @@ class Incident:
                 self._notifications.pop(event.id, None)
             case LoginFailed():
                 login = None if event.login == _UNAVAILABLE else event.login
-                account = None if login is None else self.accounts.account(login)
+                account = None if login is None else self._account_of(login)
                 self._breakins.failed(event.time, event.client, event.name, login, account)
             case Rejected():
                 if event.relay:
@@ -126,7 +129,7 @@ class Incident:
             return
         account = None
         if event.login is not None:
-            account = self.accounts.account(event.login)
+            account = self._account_of(event.login)
             if self._senders.accepted(event.time, account, event.login, event.client):
                 shared = self._territory.is_own(event.client)
                 tried = self._breakins.accepted(event.time, event.client, event.login, account, shared=shared)
@@ -134,6 +137,14 @@ class Incident:
                     self._senders.broke_in(account, tried)
         origin = Origin(event.id, event.login, event.client, event.name)
         self._mail[event.id] = _Mail(origin, account, reinjected=False)
+
+    def _account_of(self, login: str) -> str:
+        account = self._names.get(login)
+        if account is None:
+            if len(self._names) >= _NAMES:
+                self._names.clear()
+            account = self._names[login] = self.accounts.account(login)
+        return account
 
     def _activated(self, event: Activated) -> None:
         mail = self._mail.get(event.id)
@@ -155,11 +166,12 @@ class Incident:
         again = event.status == "deferred" and mail.deferred >= mail.recipients
         mail.deferred += event.status == "deferred"
         if mail.account is not None:
+            activity = self._senders.activity(mail.account)
             if mail.counted < mail.recipients:
-                self._senders.sent_to(event.time, mail.account, event.recipient)
+                activity.sent_to(event.time, event.recipient)
                 mail.counted += 1
             if not again:
-                self._senders.delivered(event.time, mail.account, event.status, event.dsn, event.recipient)
+                activity.delivered(event.time, event.status, event.dsn, event.recipient)
         elif not self._territory.is_own(mail.origin.client):
             self._without_login(event, mail, again)
 

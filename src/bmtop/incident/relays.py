@@ -18,9 +18,12 @@ _OPEN = "outside mynetworks, and its mail for elsewhere was accepted"
 
 
 class _Client:
-    """`entry` is what let it in when it was last accepted, `accepted` when that was, `refused` when it was not."""
+    """`entry` is what let it in when it was last accepted, `accepted` when that was, `refused` when it was not.
 
-    __slots__ = ("accepted", "activity", "entry", "name", "refused")
+    `row` is the one that was made last, of the state `made_of`.
+    """
+
+    __slots__ = ("accepted", "activity", "entry", "made_of", "name", "refused", "row")
 
     def __init__(self, window: float) -> None:
         self.activity = Activity(window)
@@ -28,6 +31,8 @@ class _Client:
         self.entry: str | None = None
         self.accepted = 0.0
         self.refused = 0.0
+        self.made_of: tuple[object, ...] = ()
+        self.row: Relay | None = None
 
 
 class Relays:
@@ -150,6 +155,14 @@ class Relays:
     def _row(self, client: str, queue_known: bool) -> Relay | None:
         state = self._clients.get(client) or _Client(self._window)
         queued = self._queued.get(client) or Queued()
+        known = self.is_known(client)
+        counted = state.activity.counts.changes, queued.changes
+        made_of = (*counted, queue_known, known, self.untrusted.get(client), self.territory)
+        if state.made_of != made_of:
+            state.row, state.made_of = self._new_row(client, state, queued, known, queue_known), made_of
+        return state.row
+
+    def _new_row(self, client: str, state: _Client, queued: Queued, known: bool, queue_known: bool) -> Relay | None:
         counts = state.activity.counts
         recipients = self._elsewhere(state, "domain")
         # Of a message, its first domain may be ours after all, and another one not.
@@ -160,7 +173,6 @@ class Relays:
         kind, entry = self._kind(client, state, bool(accepted))
         figures = replace(state.activity.figures(self._limits), messages=messages, recipients=recipients, relay=True)
         verdict = judge(queued.figures(figures, self._owner), self._limits)
-        known = self.is_known(client)
         is_open = kind == "open"
         return Relay(
             client=client,

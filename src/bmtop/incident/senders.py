@@ -15,11 +15,15 @@ _RESTING = 10_000
 
 
 class _Account:
-    __slots__ = ("activity", "break_in")
+    """`row` is the one that was made last, of the state `made_of`."""
+
+    __slots__ = ("activity", "break_in", "made_of", "row")
 
     def __init__(self, window: float) -> None:
         self.activity = Activity(window)
         self.break_in: BreakIn | None = None
+        self.made_of: tuple[object, ...] = ()
+        self.row: Sender | None = None
 
 
 class Senders:
@@ -36,12 +40,16 @@ class Senders:
 
     def accepted(self, time: float, account: str, login: str, client: str) -> bool:
         """A message came in with this login; tell whether it is the account's first one from that client."""
-        activity = self._account(account).activity
+        activity = self.activity(account)
         activity.counts.see(time, "login", login)
         first = activity.message(time, client)
         if first and activity.first_foreign is None and self._is_foreign(client):
             activity.first_foreign = (time, client)
         return first
+
+    def activity(self, account: str) -> Activity:
+        """Return what counts for this account."""
+        return self._account(account).activity
 
     def _is_foreign(self, client: str) -> bool:
         return not self.territory.is_own(client) and self.territory.lets_in(client) is None
@@ -70,14 +78,6 @@ class Senders:
         own = account.rpartition("@")[2]
         below = known == own or known.endswith(f".{own}")
         return "ours" if ours or ("@" in account and below) or self.territory.is_ours(known) else "foreign"
-
-    def sent_to(self, time: float, account: str, recipient: str) -> None:
-        """A recipient of this account's mail was tried for the first time."""
-        self._account(account).activity.counts.see(time, "domain", lower(recipient.rpartition("@")[2]))
-
-    def delivered(self, time: float, account: str, status: str, dsn: str, recipient: str) -> None:
-        """One recipient of this account's mail was sent to, deferred, bounced or given up."""
-        self._account(account).activity.delivered(time, status, dsn, recipient)
 
     def queued(self, message: Message, change: int) -> None:
         """A message came into the queue (`change` 1) or left it (-1)."""
@@ -119,16 +119,24 @@ class Senders:
     def _row(self, now: float, name: str, queue_known: bool) -> Sender:
         account, queued = self._known(name)
         counts = account.activity.counts
+        span = min(_RATE_SPAN, self._window)
+        rate = counts.since(now - span, "messages") * 60 / span
+        made_of = (counts.changes, queued.changes, queue_known, account.break_in, self.territory)
+        if account.row is None or account.made_of != made_of:
+            account.row, account.made_of = self._new_row(name, account, queued, queue_known), made_of
+        return account.row if account.row.rate == rate else replace(account.row, rate=rate)
+
+    def _new_row(self, name: str, account: _Account, queued: Queued, queue_known: bool) -> Sender:
+        counts = account.activity.counts
         clients = counts.of("client")
         verdict = judge(self._figures(name, account, queued, clients), self._limits)
         tried = account.break_in
-        span = min(_RATE_SPAN, self._window)
         return Sender(
             login=name,
             logins=tuple(login for login, _ in counts.of("login")) or (name,),
             messages=counts["messages"],
             recipients=counts["recipients"],
-            rate=counts.since(now - span, "messages") * 60 / span,
+            rate=0.0,
             clients=tuple(clients),
             envelope_senders=counts.distinct("sender"),
             forged=counts["forged"],

@@ -26,52 +26,67 @@ class WindowCounts:
     A plain key counts events (`add`); a kind has values, each counted for itself (`see`).
     """
 
-    __slots__ = ("_bins", "_kinds", "_most", "_plain", "_width", "dropped", "span")
+    __slots__ = ("_bins", "_kinds", "_most", "_open", "_plain", "_width", "changes", "dropped", "span")
 
     def __init__(self, span: float, most: int = _MOST) -> None:
         self.span = span
         self.dropped: dict[str, int] = {}
+        # Goes up with every change: what was made of the counts is still right while it has not.
+        self.changes = 0
         self._most = most
         self._plain: dict[str, int] = {}
         self._kinds: dict[str, dict[str, int]] = {}
         self._width = min(max(span / _BINS, 1.0), _WIDEST)
         self._bins: deque[_Bin] = deque()
+        self._open = _Bin(-1)
 
     def add(self, time: float, key: str, count: int = 1) -> None:
         """Count `key`."""
-        counts = self._bin(int(time // self._width)).plain
+        number = int(time // self._width)
+        counts = (self._open if self._open.number == number else self._bin(number)).plain
         counts[key] = counts.get(key, 0) + count
         self._plain[key] = self._plain.get(key, 0) + count
+        self.changes += 1
 
     def see(self, time: float, kind: str, value: str, count: int = 1) -> None:
         """Count `value` among those of its kind; one that is too many is only counted under the kind's name."""
-        values = self._kinds.setdefault(kind, {})
+        values = self._kinds.get(kind)
+        if values is None:
+            values = self._kinds[kind] = {}
         known = values.get(value, 0)
         if not known and len(values) >= self._most:
             self.add(time, kind, count)
             return
-        counts = self._bin(int(time // self._width)).kinds.setdefault(kind, {})
-        counts[value] = counts.get(value, 0) + count
         values[value] = known + count
+        number = int(time // self._width)
+        kinds = (self._open if self._open.number == number else self._bin(number)).kinds
+        counts = kinds.get(kind)
+        if counts is None:
+            counts = kinds[kind] = {}
+        counts[value] = counts.get(value, 0) + count
+        self.changes += 1
 
     def _bin(self, number: int) -> _Bin:
+        """Return the bin of this number, which is the open one from now on."""
         bins = self._bins
-        if bins and bins[-1].number == number:
-            return bins[-1]
         place = len(bins)
         while place and bins[place - 1].number > number:
             place -= 1
         if place and bins[place - 1].number == number:
-            return bins[place - 1]
-        new = _Bin(number)
-        bins.insert(place, new)
-        return new
+            self._open = bins[place - 1]
+        else:
+            self._open = _Bin(number)
+            bins.insert(place, self._open)
+        return self._open
 
     def expire(self, now: float) -> None:
         """Forget what is older than the span, to a bin's width; `dropped` keeps the sums of the plain keys."""
         oldest = int((now - self.span) // self._width)
         while self._bins and self._bins[0].number < oldest:
             old = self._bins.popleft()
+            self.changes += 1
+            if old is self._open:
+                self._open = _Bin(-1)
             for key, count in old.plain.items():
                 self.dropped[key] = self.dropped.get(key, 0) + count
                 _take(self._plain, key, count)
@@ -134,6 +149,8 @@ class WindowCounts:
 
     def busiest(self, key: str, span: float) -> int:
         """Return how often `key` came in the busiest `span` seconds; of a longer bin, it is the share."""
+        if span >= self.span:
+            return self[key]
         width = max(1, round(span / self._width))
         most = max((total for _, total in self._sliding(key, width)), default=0)
         return int(most * min(1.0, span / (width * self._width)))
