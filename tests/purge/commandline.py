@@ -16,6 +16,11 @@ from tests.mailserver import Postfix, played
 from tests.mailserver.postfix import run
 
 from bmtop import cli
+from bmtop.commands import reader_and_responder
+from bmtop.config import Settings
+from bmtop.incident.selection import Filter, select
+from bmtop.response.plan import MessageAction, Plan
+from bmtop.response.responder import Responder
 
 HERE = Path(__file__).parents[2]
 
@@ -61,6 +66,14 @@ class Bmtop:
     def journal(self) -> list[dict[str, Any]]:
         """Every line of the journal."""
         return [json.loads(line) for line in (self.state / "journal.jsonl").read_text().splitlines()]
+
+
+def frozen(postfix: Postfix, login: str, action: MessageAction = "purge") -> tuple[Responder, Plan]:
+    """What a dialog has frozen: all messages of a login, and the one who acts on them."""
+    settings = Settings(postfix=postfix.etc, log=postfix.log, state=postfix.folder / "state")
+    monitor, responder = reader_and_responder(settings)
+    wanted = Filter(login=login)
+    return responder, Plan(action, wanted, select(monitor.read_queue().values(), wanted, monitor.accounts))
 
 
 def raw(postfix: Postfix) -> dict[str, bytes]:

@@ -14,6 +14,13 @@ def shared_postfix() -> Iterator[Postfix]:
 
 
 @pytest.fixture
+def mail_server() -> Iterator[Postfix]:
+    """A Postfix of this test's own."""
+    with Postfix.temporary() as postfix:
+        yield postfix
+
+
+@pytest.fixture
 def postfix(shared_postfix: Postfix) -> Postfix:
     """A Postfix whose queue is empty, and where bmtop has never run."""
     clear(shared_postfix)

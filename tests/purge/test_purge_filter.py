@@ -26,7 +26,9 @@ def postfix(filtering: Postfix) -> Postfix:
 def play(player: Player) -> None:
     """Alice's spam under many senders, some of them carol; carol's own mail, and mail of the machine itself."""
     senders = ("winner@lottery.example", "", CAROL, '"a b"@lottery.example', "Winner@Lottery.example")
-    spam = [Message("spam", sender, (f"v{n}@bank.example", f'"w {n}"@bank.example')) for n, sender in enumerate(senders)]
+    spam = [
+        Message("spam", sender, (f"v{n}@bank.example", f'"w {n}"@bank.example')) for n, sender in enumerate(senders)
+    ]
     player.send(INTRUDER, spam, ALICE)
     player.send(OFFICE, [Message("carol", CAROL, (f"v{n}@bank.example",)) for n in range(5)], CAROL)
     player.send(WEBMAIL, [Message("machine", "winner@lottery.example", ("v0@bank.example",)) for _ in range(3)])

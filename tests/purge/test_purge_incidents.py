@@ -19,8 +19,8 @@ SENDERS = (
     "x@mylottery.example", '"a b"@lottery.example', '"carol@example.com"@lottery.example', "alice@example.com",
 )  # fmt: skip
 RECIPIENTS = (
-    "victim@bank.example", "Victim@BANK.example", "carol@bank.example", "victim@sub.bank.example", "victim@mybank.example",
-    '"v, w"@bank.example', "alice@elsewhere.example", "bob@elsewhere.example",
+    "victim@bank.example", "Victim@BANK.example", "carol@bank.example", "victim@sub.bank.example",
+    "victim@mybank.example", '"v, w"@bank.example', "alice@elsewhere.example", "bob@elsewhere.example",
 )  # fmt: skip
 SUBJECTS = ("You have won", "Re: You have won", "Your order", "=?utf-8?q?Gl=C3=BCckwunsch?=", "Lunch?")
 SEEDS = range(8)
@@ -62,7 +62,10 @@ def choices(chance: random.Random, letters: list[Letter]) -> Iterable[tuple[list
     inside = ipaddress.ip_network("203.0.113.0/24" if network.startswith("::ffff") else network)
     yield ["--client", network], lambda m: ipaddress.ip_address(m.sent.client) in inside
     spared = chance.choice(CLIENTS)
-    yield ["--login", login, "--not-client", spared], lambda m: person(m.sent.login) == person(login) and m.sent.client != spared
+    yield (
+        ["--login", login, "--not-client", spared],
+        lambda m: person(m.sent.login) == person(login) and m.sent.client != spared,
+    )
     sender = chance.choice(SENDERS)
     yield ["--sender", sender or "<>"], lambda m: bare(m.sent.sender) == bare(sender)
     yield ["--sender", "@Lottery.example"], lambda m: domain_is(m.sent.sender, "lottery.example")
