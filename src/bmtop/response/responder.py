@@ -26,13 +26,14 @@ from bmtop.response.gate import Gate, Step
 from bmtop.response.hold import hold_or_release
 from bmtop.response.journal import Entry, Journal
 from bmtop.response.keep import KeepHolding
+from bmtop.response.known import KnownRelays
 from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
 from bmtop.response.purge import purge
 from bmtop.response.runbook import Runbook
 from bmtop.response.subjects import matching
 from bmtop.response.undo import undo
 from bmtop.response.unfinished import FINISHED, TAKEN_BACK, finish, leave, take_back
-from bmtop.response.untrust import Changed, Untrust
+from bmtop.response.untrust import Change, Changed, Untrust
 from bmtop.response.watch import Lookout
 from bmtop.server import CommandFailed
 
@@ -228,15 +229,40 @@ class Responder:
         """Return the steps that contain one login, or one client. `messages` lists the queue anew; it may block."""
         return Runbook(self, messages, self._untrust, login=login, client=client, clock=clock)
 
-    def _untrust(self, client: Client) -> Changed:
-        bluemind = account.bluemind_of(self._settings, self._postfix.server)
-        untrust = Untrust(self._postfix, bluemind, frozenset(self._settings.own_addresses))
-        return untrust.apply(self._gate, untrust.prepare(client))
-
     def note(self, action: str, target: str, sentence: str, *, ok: bool) -> None:
         """Write something into the journal that was seen, not done."""
         with self._gate.action(action, target) as step:
             step.ok, step.sentence = ok, sentence
+
+    # Trust
+
+    def prepare_untrust(self, client: Client) -> Change:
+        """Return what takes a client out of mynetworks, nothing being changed yet; raises `NotTrusted` as well."""
+        return self._trust.prepare(client)
+
+    def prepare_trust_again(self, client: Client) -> Change:
+        """Return what takes the untrust of a client back, nothing being changed yet."""
+        return self._trust.prepare_again(self._journal, client)
+
+    def change_trust(self, change: Change) -> Changed:
+        """Make the change of mynetworks, and see whether Postfix has it."""
+        return self._trust.apply(self._gate, change)
+
+    @property
+    def _trust(self) -> Untrust:
+        bluemind = account.bluemind_of(self._settings, self._postfix.server)
+        return Untrust(self._postfix, bluemind, frozenset(self._settings.own_addresses))
+
+    def _untrust(self, client: Client) -> Changed:
+        return self.change_trust(self.prepare_untrust(client))
+
+    def mark_known(self, client: Client) -> str:
+        """Put a client on the list of relays that are known as honest; return what was done in a sentence."""
+        return KnownRelays(self._settings.state).mark(self._gate, client)
+
+    def unmark_known(self, client: Client) -> str:
+        """Take a client off the list of known relays; return what was done in a sentence."""
+        return KnownRelays(self._settings.state).unmark(self._gate, client)
 
     # The journal
 
