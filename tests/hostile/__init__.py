@@ -1,0 +1,1 @@
+"""What attackers, accidents and the wrong users do to bmtop."""

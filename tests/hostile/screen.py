@@ -1,0 +1,28 @@
+"""A terminal that can be resized, and of which every byte that the program wrote to it is kept."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+from tests.terminal.terminal import Terminal
+
+
+class Screen(Terminal):
+    @classmethod
+    @contextmanager
+    def running(cls, command: Sequence[str], *, width: int = 140, height: int = 45) -> Iterator["Screen"]:
+        with super().running(command, width=width, height=height) as terminal:
+            yield cast(Screen, terminal)
+
+    def resize(self, width: int, height: int) -> None:
+        """Give the terminal another size."""
+        self._tmux("resize-window", "-x", str(width), "-y", str(height))
+
+    def record(self, file: Path) -> None:
+        """Keep what the program writes from now on, byte by byte, in this file (tmux(1), pipe-pane)."""
+        self._tmux("pipe-pane", "-O", f"cat >'{file}'")
+
+    def pid(self) -> int:
+        """The process id of the program."""
+        return int(self._tmux("display-message", "-p", "#{pane_pid}"))
