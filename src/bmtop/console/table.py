@@ -22,7 +22,8 @@ _Drawn = tuple[bool, tuple[tuple[str, Kind], ...]]
 
 
 class Table(ScrollView, Generic[T], can_focus=True):
-    """Rows of `columns`. Cursor and scroll stay with the row's key, whatever order the rows come in.
+    """Rows of `columns`. The cursor is on the first row until the user moves it; from then on it and the scroll stay
+    with the row's key, whatever order the rows come in.
 
     With `follow`, a cursor on the last row stays on the last row.
     """
@@ -90,6 +91,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self.sorted_by: Column[T] | None = None
         self.items: Sequence[T] = ()
         self.cursor = 0
+        self._was_moved = False
         self._head = 1 if head else 0
         self._now = 0.0
         self._drawn: dict[int, _Drawn] = {}
@@ -137,13 +139,16 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self.items, self._now = items, now
         self.cursor = len(items) - 1 if at_end else self._found(before)
         self.cursor = max(0, self.cursor)
-        self._resize()
+        grew = self._resize()
         if self._measure() or was_empty != (not items):
             self.refresh()
         else:
             self.repaint()
         if in_view or at_end:
             self._reveal()
+            if grew:
+                # Where all had room until now, it can be scrolled only once that is laid out.
+                self.call_after_refresh(self._reveal)
         after = self.current
         if (before and self.key(before)) != (after and self.key(after)):
             self.post_message(self.Moved(self))
@@ -151,7 +156,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
     def _found(self, before: T | None) -> int:
         """Return where the row that the cursor was on is now; where it was, if it is gone."""
         last = len(self.items) - 1
-        if before is None or last < 0:
+        if before is None or last < 0 or not (self._was_moved or self.follow):
             return 0
         wanted = self.key(before)
         if self.cursor <= last and self.key(self.items[self.cursor]) == wanted:
@@ -170,10 +175,13 @@ class Table(ScrollView, Generic[T], can_focus=True):
                 self._needs[column.title] = max(self._needs.get(column.title, 0), *widths, 0)
         return before != self._needs
 
-    def _resize(self) -> None:
+    def _resize(self) -> bool:
+        """Take the size that the rows need; tell whether that is another one than before."""
         wanted = Size(1, len(self.items) + self._head)
-        if self.virtual_size != wanted:
-            self.virtual_size = wanted
+        if self.virtual_size == wanted:
+            return False
+        self.virtual_size = wanted
+        return True
 
     def set_columns(self, columns: Sequence[Column[T]]) -> None:
         self.columns = tuple(columns)
@@ -239,6 +247,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
 
     def move_to(self, index: int) -> None:
         """Put the cursor on the row at `index`, or the nearest one, and scroll it into view."""
+        self._was_moved = True
         index = max(0, min(index, len(self.items) - 1))
         if index != self.cursor:
             self.cursor = index
@@ -257,6 +266,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
 
     def action_choose(self) -> None:
         if self.items:
+            self._was_moved = True
             self.post_message(self.Chosen(self))
 
     def on_resize(self) -> None:
