@@ -32,6 +32,13 @@ def mail_server() -> Iterator[Postfix]:
     assert postfix.processes() == []
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Postfix]:
+    """One for those tests of a module that leave nothing on it."""
+    with Postfix.temporary() as postfix:
+        yield postfix
+
+
 @dataclass
 class Site:
     """The whole of it, and bmtop's hands on it."""

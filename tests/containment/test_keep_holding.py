@@ -14,7 +14,7 @@ from threading import Event, Thread
 import pytest
 from tests.containment.bots import Bot
 from tests.containment.conftest import Site, site
-from tests.mailserver import Message, Player, played, wait_until
+from tests.mailserver import Message, Player, Postfix, played, wait_until
 from tests.mailserver.stories import ALICE, BROKEN_RELAY, CAROL, INTRUDER, OFFICE
 from tests.purge.filters import filtered
 
@@ -129,10 +129,11 @@ def test_what_a_content_filter_gives_back_is_held(tmp_path: Path, xforward: bool
         assert len(postfix.queue()) == len(here.on_hold()) + 5
 
 
-def test_it_is_for_a_login_or_a_client_alone(plain_site: Site) -> None:
+def test_it_is_for_a_login_or_a_client_alone(shared: Postfix, tmp_path: Path) -> None:
+    responder = site(shared, tmp_path).responder
     for wanted in (Filter(), Filter(sender="@lottery.example"), Filter(login=ALICE, subject="x"), Filter(queue="hold")):
         with pytest.raises(Refused, match="takes a login or a client"):
-            plain_site.responder.keep_holding(wanted)
+            responder.keep_holding(wanted)
 
 
 def options(site: Site) -> list[str]:
@@ -167,10 +168,11 @@ def test_from_the_command_line_until_it_is_told_to_stop(plain_site: Site, end: s
 
 
 def test_the_command_line_asks_first(
-    plain_site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shared: Postfix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    here = site(shared, tmp_path)
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))  # which is no terminal
     for arguments in (("--login", ALICE), ("--login", ALICE, "--dry-run"), ("--login", ALICE, "--yes", "--json"), ()):
-        assert main(["hold", "--follow", *arguments, *options(plain_site)]) == 2
+        assert main(["hold", "--follow", *arguments, *options(here)]) == 2
         assert capsys.readouterr().err
-    assert not (plain_site.settings.state / "journal.jsonl").exists()
+    assert not (here.settings.state / "journal.jsonl").exists()

@@ -1,7 +1,7 @@
 """The runbook: what fails is said, hides nothing, and can be come back to."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,6 @@ from bmtop.response.journal import Journal
 from bmtop.response.runbook import Runbook
 
 RESTART = ("true",)
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Postfix]:
-    """One Postfix for those tests that leave nothing on it."""
-    with Postfix.temporary() as postfix:
-        yield postfix
 
 
 @pytest.fixture
