@@ -21,6 +21,7 @@ LONGEST_LINE = 1 << 20
 
 Blocks = Iterator[bytes]
 Identity = tuple[int, int]
+Problem = Callable[[Path, str], None]
 
 # What is left of the search is read.
 _CLOSE = 1 << 14
@@ -42,18 +43,18 @@ class WholeLines:
 
     def add(self, read: bytes) -> bytes:
         """Return the lines that are whole by now; the one that is still growing waits."""
-        if not self._rest:
+        if not self._rest and not self._too_long:
             # Where a log was cut under a writer that goes on at its old offset, a hole is before the next line.
             read = read.lstrip(b"\0")
-        if self._too_long:
+        if self._too_long or len(self._rest) + read.find(b"\n") >= LONGEST_LINE:
             _, end, read = read.partition(b"\n")
-            self._too_long = not end
+            self._rest, self._too_long = b"", not end
         cut = read.rfind(b"\n") + 1
         if cut:
             lines, self._rest = self._rest + read[:cut], read[cut:]
             return lines
         self._rest += read
-        if len(self._rest) > LONGEST_LINE:
+        if len(self._rest) >= LONGEST_LINE:
             self._rest, self._too_long = b"", True
         return b""
 
@@ -135,12 +136,26 @@ def earlier(
     since: float,
     clock: LogClock,
     known: Collection[Identity] = (),
-    problem: Callable[[Path, str], None] = lambda path, why: None,
+    problem: Problem = lambda path, why: None,
 ) -> Blocks:
     """Yield the whole lines, in blocks and oldest first, of the rotated files that reach into the time from `since` on.
 
+    `known` and `problem` are those of `stretches`.
+    """
+    for path, file in stretches(log, since, clock, known, problem):
+        try:
+            yield from whole_lines(file)
+        except (OSError, EOFError, zlib.error) as error:
+            problem(path, reason(error))
+
+
+def stretches(
+    log: Path, since: float, clock: LogClock, known: Collection[Identity], problem: Problem
+) -> Iterator[tuple[Path, BinaryIO]]:
+    """Yield the rotated files that reach into the time from `since` on, oldest first, each where that time begins.
+
     The files `known` are left out: the log itself, which may be renamed meanwhile. `problem` is told which one
-    cannot be read, and why; the others are read all the same.
+    cannot be read, and why; the others are there all the same.
     """
     with ExitStack() as opened:
         # All are open before the first is read: a rotation in the middle only renames them.
@@ -148,9 +163,10 @@ def earlier(
             try:
                 # A compressed file has no middle to jump to.
                 file.seek(0 if path.suffix == ".gz" else offset_of(file, since, clock))
-                yield from whole_lines(file)
             except (OSError, EOFError, zlib.error) as error:
-                problem(path, _reason(error))
+                problem(path, reason(error))
+            else:
+                yield path, file
 
 
 def _reaching(
@@ -158,7 +174,7 @@ def _reaching(
     since: float,
     clock: LogClock,
     known: set[Identity],
-    problem: Callable[[Path, str], None],
+    problem: Problem,
     opened: ExitStack,
 ) -> list[tuple[Path, BinaryIO]]:
     """Return the files that reach into the time from `since` on, newest first, each at its start."""
@@ -181,7 +197,7 @@ def _reaching(
                 file = opened.enter_context(gzip.GzipFile(fileobj=plain))  # type: ignore[assignment]
             begins = _first_time(file, clock, BLOCK)
         except (OSError, EOFError, zlib.error) as error:
-            problem(path, _reason(error))
+            problem(path, reason(error))
             continue
         found.append((path, file))
         if begins is not None and begins < since - _LATE:
@@ -199,7 +215,8 @@ def _beginning(path: Path) -> bytes:
     return beginning if len(beginning) == _ENOUGH else b""
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return why a file cannot be read, in words."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return "not whole, or no gzip file"

@@ -9,6 +9,7 @@ the lines that matter in a large block, and takes them apart; all else is passed
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import repeat, starmap
 
 from bmtop.incident.events import (
     Accepted,
@@ -21,6 +22,8 @@ from bmtop.incident.events import (
     Removed,
 )
 from bmtop.postfix.logtime import LogClock
+
+Parts = tuple[str | float | None, ...]
 
 _ID = r"([0-9A-Za-z]{6,36})"
 _PID = r"(?:\[\d+\]|): "
@@ -82,9 +85,13 @@ def decoded(block: bytes) -> str:
 
 def events(lines: str, clock: LogClock) -> Iterator[Event]:
     """Yield the events of whole lines; a line that is none, or has no time stamp, is passed over."""
-    times = clock.known()
     # A named tuple's own constructor takes longer than finding its line.
-    make = tuple.__new__
+    return starmap(tuple.__new__, parts(lines, clock))
+
+
+def parts(lines: str, clock: LogClock) -> Iterator[tuple[type[Event], Parts]]:
+    """Yield the same in parts: the kind of each event, and its fields."""
+    times = clock.known()
     for (
         day, zone, stamp,
         agent, delivered, recipient, original, relay, dsn, status, answer,
@@ -99,23 +106,21 @@ def events(lines: str, clock: LogClock) -> Iterator[Event]:
             continue
         if delivered:
             answer = answer.removesuffix(")")
-            yield make(
-                Delivery, (time, delivered, recipient, original or None, agent, status, dsn, relay, answer)
-            )  # fmt: skip
+            yield Delivery, (time, delivered, recipient, original or None, agent, status, dsn, relay, answer)
         elif recipients:
-            yield make(Activated, (time, id, sender, int(size), int(recipients)))
+            yield Activated, (time, id, sender, int(size), int(recipients))
         elif accepted:
             source = _source(client)
             if source is not None:
-                yield make(Accepted, (time, accepted, *source))
+                yield Accepted, (time, accepted, *source)
         elif expired:
-            yield Delivery(time, id, "", None, "qmgr", "expired", "", "", "")
+            yield Delivery, (time, id, "", None, "qmgr", "expired", "", "", "")
         elif id or deleted:
-            yield make(Removed, (time, id or deleted))
+            yield Removed, (time, id or deleted)
         elif other:
             yield from _other(time, other)
         elif bounced:
-            yield Notified(time, bounced, notification)
+            yield Notified, (time, bounced, notification)
 
 
 @lru_cache(maxsize=4096)
@@ -128,17 +133,12 @@ def _source(client: str) -> tuple[str, str, str | None, str | None, str | None] 
     return name, address, login, method, origin if login is None else None
 
 
-def _other(time: float, text: str) -> Iterator[Event]:
+def _other(time: float, text: str) -> Iterator[tuple[type[Event], Parts]]:
     """Yield what smtpd refused: a login, or to relay."""
     repeated = _REPEATED.fullmatch(text)
     times, text = (int(repeated[1]), repeated[2]) if repeated else (1, text)
-    event: Event
     if found := _LOGIN_FAILED.fullmatch(text):
         name, client, login = found.groups()
-        event = LoginFailed(time, name, client, None if login == _NO_NAME else login)
+        yield from repeat((LoginFailed, (time, name, client, None if login == _NO_NAME else login)), times)
     elif found := _RELAY_DENIED.fullmatch(text):
-        event = Rejected(time, found[1], found[2], relay=True)
-    else:
-        return
-    for _ in range(times):
-        yield event
+        yield from repeat((Rejected, (time, found[1], found[2], True)), times)

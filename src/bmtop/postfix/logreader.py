@@ -1,10 +1,12 @@
 """Reading one log: back over the window first, then on as it grows; or once, for a report."""
 
 import asyncio
+import gc
 import os
 import time
-from collections.abc import Callable
-from contextlib import aclosing
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 from bmtop.incident.events import Event
@@ -12,6 +14,7 @@ from bmtop.postfix import history
 from bmtop.postfix.follow import LogFollower
 from bmtop.postfix.logline import decoded, events
 from bmtop.postfix.logtime import LogClock
+from bmtop.postfix.parallel import parted
 from bmtop.postfix.tail import LogTail
 
 # So far from this machine's clock, the log's time stamps put its lines into another window.
@@ -62,20 +65,28 @@ class LogReader:
     def read(self, since: float) -> None:
         """Read the log from the time `since` on, to its end. Raises `OSError` where it cannot be read. Blocks."""
         clock = LogClock(self._now)
-        with self.log.open("rb") as file:
+        with self.log.open("rb") as file, _without_collecting():
             # Opened first, as above.
             known = {history.identity(os.fstat(file.fileno()))}
-            for block in history.earlier(self.log, since, clock, known, self._rotated):
-                self._take(decoded(block), clock)
-            end = file.seek(0, os.SEEK_END)
+            for path, earlier in history.stretches(self.log, since, clock, known, self._rotated):
+                try:
+                    if path.suffix == ".gz":
+                        for block in history.whole_lines(earlier):
+                            self._take(decoded(block), clock)
+                    else:
+                        self._count(parted(earlier, clock))
+                except (OSError, EOFError, zlib.error) as error:
+                    self._rotated(path, history.reason(error))
             file.seek(history.offset_of(file, since, clock))
-            for block in history.whole_lines(file, end):
-                self._take(decoded(block), clock)
+            self._count(parted(file, clock))
         self.read_back = True
 
     def _take(self, lines: str, clock: LogClock) -> None:
+        self._count(events(lines, clock))
+
+    def _count(self, found: Iterator[Event]) -> None:
         feed = self._feed
-        for event in events(lines, clock):
+        for event in found:
             try:
                 feed(event)
             except Exception as error:
@@ -110,3 +121,15 @@ class LogReader:
 
     def _rotated(self, path: Path, why: str) -> None:
         self.problems["rotated"] = f"{path} cannot be read ({why}), so mail of its time is missing in the window."
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Look for no circles of dead objects meanwhile: events are in none, and there are a great many of them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -283,3 +283,17 @@ def test_a_file_that_is_being_compressed_is_read_once(tmp_path: Path) -> None:
     older = write(tmp_path / "mail.log.2", NOW - 2 * HOUR, NOW - HOUR)
     write(tmp_path / "mail.log.2.gz", NOW - 2 * HOUR, NOW - 1.5 * HOUR)
     assert back(log, NOW - 9 * HOUR) == older
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sizes=st.lists(
+        st.sampled_from((1, 9, LONGEST_LINE - 1, LONGEST_LINE, LONGEST_LINE + 1, 2 * LONGEST_LINE)), max_size=4
+    ),
+    piece=st.sampled_from((BLOCK, 1 << 15, 999_983)),
+)
+def test_which_line_is_too_long_does_not_depend_on_the_pieces(sizes: list[int], piece: int) -> None:
+    whole = b"".join(b"x" * (size - 1) + b"\n" for size in sizes)
+    lines = WholeLines()
+    read = b"".join(lines.add(whole[at : at + piece]) for at in range(0, len(whole), piece))
+    assert [len(line) for line in read.splitlines(keepends=True)] == [size for size in sizes if size <= LONGEST_LINE]
