@@ -10,7 +10,7 @@ from typing import Any
 import humanize
 
 from bmtop.incident.picture import QUEUES, Blocked, FailedLogin, Picture, QueueGauge, Relay, Sender
-from bmtop.visible import visible
+from bmtop.visible import cells, visible
 
 _MOST_ROWS = 20
 _MOST_OF_ANSWER = 100
@@ -206,16 +206,21 @@ def _tried(row: FailedLogin) -> list[str]:
 def _table(title: str, rows: Sequence[object], columns: _Columns) -> str:
     if not rows:
         return f"{title}: none"
-    cells = [[name for name, _ in columns]]
-    cells += [[_cell(read(row)) for _, read in columns] for row in rows[:_MOST_ROWS]]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    table = [[name for name, _ in columns]]
+    table += [[_cell(read(row)) for _, read in columns] for row in rows[:_MOST_ROWS]]
+    widths = [max(cells(line[i]) for line in table) for i in range(len(columns))]
     numeric = [isinstance(read(rows[0]), int) for _, read in columns]
     lines = [
-        "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(line, widths, numeric, strict=True)).rstrip()
-        for line in cells
+        "  ".join(_padded(c, w, right=n) for c, w, n in zip(line, widths, numeric, strict=True)).rstrip()
+        for line in table
     ]
     more = [f"… and {len(rows) - _MOST_ROWS:,} more"] if len(rows) > _MOST_ROWS else []
     return "\n".join([title, *("  " + line for line in lines + more)])
+
+
+def _padded(text: str, width: int, *, right: bool) -> str:
+    blank = " " * (width - cells(text))
+    return blank + text if right else text + blank
 
 
 def _cell(value: object) -> str:
