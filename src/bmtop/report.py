@@ -13,6 +13,7 @@ from bmtop.incident.picture import QUEUES, Blocked, FailedLogin, Picture, QueueG
 from bmtop.visible import cells, visible
 
 _MOST_ROWS = 20
+_LONGEST = 120
 _MOST_OF_ANSWER = 100
 _ADDRESS = re.compile(r"[^\s<>@;,]+@[^\s<>@;,]+")
 
@@ -226,4 +227,8 @@ def _padded(text: str, width: int, *, right: bool) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return "?"
-    return f"{value:,}" if isinstance(value, int) else visible(str(value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    # Cut first: a name may be as long as its sender likes.
+    text = visible(str(value)[: _LONGEST + 1])
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
