@@ -57,7 +57,7 @@ class Monitor:
         self._census = Census(postfix, self._origin)
         self._listing = asyncio.Lock()
         self._listings: set[asyncio.Task[None]] = set()
-        self._log = LogReader(settings.log_file, self._feed, clock)
+        self._log = LogReader(settings.log_file, clock)
         self._opened = self._asked_for_queue = False
         # The incident that knows the queue.
         self._told: Incident | None = None
@@ -185,7 +185,7 @@ class Monitor:
         """Follow the log until cancelled; where that fails, begin again with nothing counted."""
         while True:
             try:
-                await self._log.follow(self._clock() - self.window)
+                await self._log.follow(self._clock() - self.window, self._feed)
             except Exception as error:
                 self._problems["reading"] = _unexpected(error)
             await asyncio.sleep(_RETRIED_AFTER)
@@ -313,9 +313,9 @@ class Monitor:
         for part, step in (
             ("configuration", self._configure_once),
             ("known", self._know_once),
-            ("log", self._read_log_once),
             ("counts", self._count_once),
             ("listing", self._list_once),
+            ("log", self._read_log_once),
             ("configuration", self._ask_once),
         ):
             try:
@@ -329,20 +329,24 @@ class Monitor:
                     " name another with --log, or run bmtop as root."
                 )
         self._asked_for_queue = True
+        if self._opened:
+            self._census.attribute()
+            self._incident.queued(self._clock(), self.messages.values(), ())
+            self._told = self._incident
         if self._incident.gauge.read(self._clock()) is None:
             self._count_once()
         return self.picture()
 
     def _read_log_once(self) -> None:
-        self._log.read(self._clock() - self.window)
+        # Where mail comes from that was given back is only asked of what is in the queue.
+        feed = self._feed if any(map(self._may_be_returned, self.messages.values())) else self._incident.feed
+        self._log.read(self._clock() - self.window, feed)
 
     def _count_once(self) -> None:
         self._incident.gauge.counted(self._clock(), self._counts())
 
     def _list_once(self) -> None:
-        added, gone = self._census.take()
-        self._incident.queued(self._clock(), added, gone)
-        self._told = self._incident
+        self._census.take()
         self._listed(*_size_and_oldest(self.messages))
 
     def read_queue(self) -> Mapping[QueueId, Message]:
@@ -351,22 +355,21 @@ class Monitor:
         Blocks. Raises `CommandFailed` where the queue cannot be listed.
         """
         self._list_once()
-        returned = [m for m in self.messages.values() if m.envelope and m.login is None and _may_be_returned(m)]
+        returned = [m for m in self.messages.values() if self._may_be_returned(m)]
         if returned:
             with suppress(OSError, CommandFailed):
                 self._configure_once()
-                self._log.read(min(m.arrival for m in returned) - _FILTER_DELAY)
+                self._log.read(min(m.arrival for m in returned) - _FILTER_DELAY, self._feed)
             self._census.attribute()
         return self.messages
 
-
-def _may_be_returned(message: Message) -> bool:
-    """Tell whether a content filter may have given this message back, or Postfix itself made it: it came from here."""
-    envelope = message.envelope
-    if envelope is None:
-        return False
-    made_here = envelope.client is None and not envelope.sender
-    return made_here or envelope.origin is not None or Territory().is_own(envelope.client or "")
+    def _may_be_returned(self, message: Message) -> bool:
+        """Tell whether a content filter may have given it back, or Postfix itself made it: it came from here."""
+        envelope = message.envelope
+        if envelope is None or message.login is not None:
+            return False
+        made_here = envelope.client is None and not envelope.sender
+        return made_here or envelope.origin is not None or self._is_own(envelope.client or "")
 
 
 def _size_and_oldest(messages: Mapping[QueueId, Message]) -> tuple[int, int | None]:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from bmtop.postfix.logtime import LogClock
 
-BLOCK = 1 << 16
+BLOCK = 1 << 15
 # A longer line is none: it is dropped, so that it fills no memory.
 LONGEST_LINE = 1 << 20
 

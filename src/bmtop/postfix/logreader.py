@@ -20,24 +20,25 @@ from bmtop.postfix.tail import LogTail
 # So far from this machine's clock, the log's time stamps put its lines into another window.
 _CLOCK_OFF = 600.0
 
+Feed = Callable[[Event], None]
+
 
 class LogReader:
-    """Hands every event of the log to `feed`. `tail` has the newest lines, `problems` a sentence for each trouble.
+    """Hands on every event of the log. `tail` has the newest lines, `problems` a sentence for each trouble.
 
     `read_back` is True once all of the window was read that was there.
     """
 
-    def __init__(self, log: Path, feed: Callable[[Event], None], now: Callable[[], float] = time.time) -> None:
+    def __init__(self, log: Path, now: Callable[[], float] = time.time) -> None:
         self.log = log
         self.tail = LogTail()
         self.read_back = False
         self.problems = dict.fromkeys(("log", "rotated", "clock", "line"), "")
-        self._feed = feed
         self._now = now
         # Where the lines end that are in the tail.
         self._shown_to: tuple[history.Identity, int] | None = None
 
-    async def follow(self, since: float) -> None:
+    async def follow(self, since: float, feed: Feed) -> None:
         """Read the log from the time `since` on, and go on as it grows, until cancelled."""
         self.read_back = False
         self.problems["rotated"] = ""
@@ -49,12 +50,12 @@ class LogReader:
             earlier = history.earlier(self.log, since, clock, follower.identities, self._rotated)
             while block := await asyncio.to_thread(next, earlier, b""):
                 lines = decoded(block)
-                self._take(lines, clock)
+                self._count(events(lines, clock), feed)
                 if self._shown_to is None:
                     self.tail.add(lines)
             async for block in blocks:
                 if block:
-                    self._take(decoded(block), clock)
+                    self._count(events(decoded(block), clock), feed)
                     self._show(block, follower)
                     if self.read_back:
                         self._check_clock(block, clock)
@@ -62,7 +63,7 @@ class LogReader:
                     self.read_back = True
                 self.problems["log"] = follower.problem
 
-    def read(self, since: float) -> None:
+    def read(self, since: float, feed: Feed) -> None:
         """Read the log from the time `since` on, to its end. Raises `OSError` where it cannot be read. Blocks."""
         clock = LogClock(self._now)
         with self.log.open("rb") as file, _without_collecting():
@@ -72,20 +73,16 @@ class LogReader:
                 try:
                     if path.suffix == ".gz":
                         for block in history.whole_lines(earlier):
-                            self._take(decoded(block), clock)
+                            self._count(events(decoded(block), clock), feed)
                     else:
-                        self._count(parted(earlier, clock))
+                        self._count(parted(earlier, clock), feed)
                 except (OSError, EOFError, zlib.error) as error:
                     self._rotated(path, history.reason(error))
             file.seek(history.offset_of(file, since, clock))
-            self._count(parted(file, clock))
+            self._count(parted(file, clock), feed)
         self.read_back = True
 
-    def _take(self, lines: str, clock: LogClock) -> None:
-        self._count(events(lines, clock))
-
-    def _count(self, found: Iterator[Event]) -> None:
-        feed = self._feed
+    def _count(self, found: Iterator[Event], feed: Feed) -> None:
         for event in found:
             try:
                 feed(event)
