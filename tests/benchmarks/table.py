@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
