@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from bmtop.checked import QueueId
 from bmtop.incident.message import Envelope
 from bmtop.postfix.instance import Postfix
+from bmtop.postfix.queue import files
 from bmtop.postfix.queuefile import plain_address
 from bmtop.server import CommandFailed
 
@@ -87,16 +88,24 @@ def _asked(
             if id is not None:
                 yield id, found
         if result.status != 0:
-            # postcat ends at the first message that has left the queue, with some of its output lost:
-            # ask again for all that did not come.
+            # postcat ends at the first message that has left the queue, after a second's sleep, and with some of
+            # its output lost: ask again for all that did not come and is still there.
             missing = _MISSING.search(result.err)
             if missing is None or asked.pop(missing[1], None) is None:
                 raise CommandFailed(
                     f"postcat failed: {result.last_words.rstrip('.')}. Run bmtop as root to see who sent what.", result
                 )
-            waiting = [*asked.values(), *waiting]
+            waiting = _still_there(postfix, [*asked.values(), *waiting])
         if progress:
             progress(len(ids) - len(waiting), len(ids))
+
+
+def _still_there(postfix: Postfix, ids: list[QueueId]) -> list[QueueId]:
+    try:
+        there = {name for name, _ in files(postfix.queue_directory)}
+    except OSError:
+        return ids
+    return [id for id in ids if id in there]
 
 
 def _opened(out: bytes) -> Iterator[tuple[str, Opened]]:
