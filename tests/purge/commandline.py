@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.mailserver import Postfix, played
-from tests.mailserver.postfix import run
-
 from bmtop import cli
 from bmtop.commands import reader_and_responder
 from bmtop.config import Settings
 from bmtop.incident.selection import Filter, select
 from bmtop.response.plan import MessageAction, Plan
 from bmtop.response.responder import Responder
+from tests.mailserver import Postfix, played
+from tests.mailserver.postfix import run
 
 HERE = Path(__file__).parents[2]
 

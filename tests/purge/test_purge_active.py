@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.mailserver import Client, Message, Player, Postfix, wait_until
-from tests.purge.commandline import Bmtop, clear, frozen, labels, raw, several_links
 
 from bmtop.response.plan import no_progress
+from tests.mailserver import Client, Message, Player, Postfix, wait_until
+from tests.purge.commandline import Bmtop, clear, frozen, labels, raw, several_links
 
 ALICE, CAROL = "alice@example.com", "carol@example.com"
 INTRUDER, OFFICE = Client("203.0.113.60"), Client("198.51.100.7")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from tests.mailserver import Client, Message, Player, Postfix, played
 from tests.purge.commandline import Bmtop, clear, labels, raw
 from tests.purge.filters import filtered

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+
 from tests.mailserver import Client, Message, Player, Postfix, Sent, played
 from tests.purge.commandline import Bmtop, queues, raw, several_links
 

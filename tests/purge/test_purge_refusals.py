@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from bmtop.response import subjects
 from tests.mailserver import Client, Message, Player, Postfix
 from tests.mailserver.postfix import run
 from tests.purge.commandline import HERE, Bmtop, Said, labels, raw
-
-from bmtop.response import subjects
 
 ALICE, CAROL = "alice@example.com", "carol@example.com"
 NOBODY = 65534

@@ -4,12 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.mailserver import Client, Message, Player, Postfix, Sent
-from tests.mailserver.postfix import run
-from tests.purge.commandline import Bmtop, frozen, labels, raw
 
 from bmtop.checked import Refused
 from bmtop.response.plan import no_progress
+from tests.mailserver import Client, Message, Player, Postfix, Sent
+from tests.mailserver.postfix import run
+from tests.purge.commandline import Bmtop, frozen, labels, raw
 
 ALICE, CAROL = "alice@example.com", "carol@example.com"
 INTRUDER, OFFICE = Client("203.0.113.60"), Client("198.51.100.7")

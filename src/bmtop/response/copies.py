@@ -113,11 +113,11 @@ class Copies:
             except (Refused, OSError, KeyError, TypeError, ValueError):
                 continue
             found.append(UndoCopy(name, made, made + self._keep, int(messages), int(octets), filter, who))
-        return tuple(found)
+        return tuple(sorted(found, key=lambda copy: -copy.made))
 
     def _names(self) -> list[str]:
         try:
-            return sorted((name for name in os.listdir(self.folder) if _NAME.fullmatch(name)), reverse=True)
+            return [name for name in os.listdir(self.folder) if _NAME.fullmatch(name)]
         except OSError:
             return []
 
@@ -154,7 +154,7 @@ class Copies:
         return tuple(said)
 
     def _dropped(self, copy: UndoCopy, why: str) -> str:
-        what = f"The undo copy {copy.undo} ({copy.messages:,} messages)"
+        what = f"The undo copy {copy.undo} ({copy.messages:,} message{'s' if copy.messages != 1 else ''})"
         try:
             self.drop(copy.undo)
         except OSError as error:
