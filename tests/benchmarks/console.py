@@ -15,7 +15,10 @@ from pathlib import Path
 from .screen import Screen
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_ENVIRONMENT = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+_TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+# Nobody starts a program with its modules uncompiled, and the size is the terminal's to tell.
+_UNWANTED = ("PYTHONDONTWRITEBYTECODE", "COLUMNS", "LINES")
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in _UNWANTED} | _TERMINAL
 
 
 class NeverCame(Exception):
@@ -39,7 +42,7 @@ class Console:
         pid, terminal = pty.fork()
         if pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-            os.execvpe(command[0], list(command), {**os.environ, **_ENVIRONMENT})
+            os.execvpe(command[0], list(command), _ENVIRONMENT)
         console = cls(pid, terminal, Screen(width, height))
         try:
             yield console

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.bluemind import bm_cli_standin, rest_standin
-from tests.bluemind.core import Core
 
 from bmtop.bluemind import BlueMind, BmCli, Rest, Service
 from bmtop.checked import Login
 from bmtop.server import Server
+from tests.bluemind import bm_cli_standin, rest_standin
+from tests.bluemind.core import Core
 
 
 @pytest.fixture

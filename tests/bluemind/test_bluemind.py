@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.bluemind import bm_cli_standin, rest_standin
-from tests.bluemind.core import DOMAIN, Core
 
 from bmtop.bluemind import Answer, BlueMind, BmCli, CannotList, OnlyInArgv, Rest, Service, make
 from bmtop.checked import Login, Refused
 from bmtop.server import CommandFailed
+from tests.bluemind import bm_cli_standin, rest_standin
+from tests.bluemind.core import DOMAIN, Core
 
 
 def failure(done: Callable[[], object], kind: type[Exception] = CommandFailed) -> str:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.bluemind.core import Core
-from tests.bluemind.picocli import expanded
 
 from bmtop.bluemind.argfile import argument_file, quoted
 from bmtop.bluemind.passwords import Password, make, refuse_bad
 from bmtop.checked import Refused
+from tests.bluemind.core import Core
+from tests.bluemind.picocli import expanded
 
 
 def test_a_made_password_meets_the_rules_and_is_stored_as_itself(core: Core) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.bluemind.bm_cli_standin import Standin, drawn
-from tests.bluemind.core import Core
-from tests.bluemind.sampler import until
 
 from bmtop.bluemind import BmCli, CannotList, OnlyInArgv, make
 from bmtop.bluemind.table import values
 from bmtop.checked import Login, Refused
 from bmtop.server import CommandFailed, Result, Server
+from tests.bluemind.bm_cli_standin import Standin, drawn
+from tests.bluemind.core import Core
+from tests.bluemind.sampler import until
 
 
 def failure(done: object) -> str:

@@ -3,12 +3,11 @@
 import threading
 from pathlib import Path
 
+from bmtop.bluemind import BlueMind, make
+from bmtop.checked import Login
 from tests.bluemind import bm_cli_standin, rest_standin
 from tests.bluemind.core import Core
 from tests.bluemind.sampler import sampling, until
-
-from bmtop.bluemind import BlueMind, make
-from bmtop.checked import Login
 
 
 def test_by_rest_no_process_shows_the_password(

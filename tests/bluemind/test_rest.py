@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.bluemind.core import DOMAIN, Core
-from tests.bluemind.rest_standin import KEY, NOTHING, Standin, self_signed, serving
 
 from bmtop.bluemind import CannotList, Rest, Service, make
 from bmtop.bluemind.rest import Account
 from bmtop.bluemind.service import Unreachable
 from bmtop.checked import Login, Refused
 from bmtop.server import CommandFailed
+from tests.bluemind.core import DOMAIN, Core
+from tests.bluemind.rest_standin import KEY, NOTHING, Standin, self_signed, serving
 
 JANE = Account(DOMAIN, "UID-1", "jdoe")
 

@@ -2,12 +2,12 @@
 
 import gc
 
-from tests.console.desk import BOT, STOLEN, Desk, Hands, User, console, failed_login, sender
 from textual.widgets import Input
 
 from bmtop.console.secret import Secret
 from bmtop.response.plan import Done
 from bmtop.server import CommandFailed
+from tests.console.desk import BOT, STOLEN, Desk, Hands, User, console, failed_login, sender
 
 MADE = "mAde-Up-pass-w0rd"
 TYPED = "Typed-By-Hand-42!"

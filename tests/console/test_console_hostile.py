@@ -4,10 +4,10 @@ import re
 from dataclasses import replace
 
 import pytest
-from tests.console.desk import BOT, NOW, Desk, Hands, console, failed_login, message, relay, sender
 
 from bmtop.incident.message import Envelope
 from bmtop.response.journal import Entry
+from tests.console.desk import BOT, NOW, Desk, Hands, console, failed_login, message, relay, sender
 
 HOSTILE = {
     "[red]x": "[red]x",

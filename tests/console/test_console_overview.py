@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from tests.console.desk import BOT, HONEST, NOW, OFFICE, STOLEN, Desk, Hands, console, gauge, message, relay, sender
 
 from bmtop.response.journal import Entry
+from tests.console.desk import BOT, HONEST, NOW, OFFICE, STOLEN, Desk, Hands, console, gauge, message, relay, sender
 
 
 async def test_every_pane_shows_its_rows() -> None:

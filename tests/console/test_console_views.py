@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from tests.console import desk
-from tests.console.desk import BOT, NOW, STOLEN, message, queue_id, relay, sender
 
 from bmtop.checked import Refused
 from bmtop.console import figures, results
@@ -29,6 +27,8 @@ from bmtop.incident.picture import Blocked, Picture
 from bmtop.incident.selection import Filter
 from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, Outcome, Plan, Restored
+from tests.console import desk
+from tests.console.desk import BOT, NOW, STOLEN, message, queue_id, relay, sender
 
 
 def text(line: Line) -> str:

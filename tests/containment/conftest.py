@@ -7,10 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.bluemind import rest_standin
-from tests.bluemind.core import Core
-from tests.containment.saslauthd import saslauthd
-from tests.mailserver import Postfix
 
 from bmtop.config import Settings
 from bmtop.incident.message import Message
@@ -18,6 +14,10 @@ from bmtop.monitor import Monitor
 from bmtop.postfix import instance
 from bmtop.response.responder import Responder
 from bmtop.server import Server
+from tests.bluemind import rest_standin
+from tests.bluemind.core import Core
+from tests.containment.saslauthd import saslauthd
+from tests.mailserver import Postfix
 
 JANE = "jane.doe@example.com"
 SMITH = "smith@example.com"

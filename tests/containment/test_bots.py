@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
+from bmtop.incident.watch import Verdict
+from bmtop.response.runbook import Runbook
 from tests.bluemind.core import Core
 from tests.bluemind.sampler import sampling
 from tests.containment.bots import Bot
 from tests.containment.conftest import JANE, OLD, SMITH, Site
 from tests.mailserver import Client, Message, Postfix, Session, wait_until
-
-from bmtop.incident.watch import Verdict
-from bmtop.response.runbook import Runbook
 
 STAYS = Client("203.0.113.60", helo="[203.0.113.60]")
 RETURNS = Client("2001:db8:bad::60", "host-60.botnet.example", "host-60")

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.containment.conftest import Site, site
-from tests.mailserver import Client, Message, Player, Postfix, Session, wait_until
-from tests.mailserver.stories import ALICE, BROKEN_RELAY, CAROL, INTRUDER, INTRUDER6, OFFICE
 
 from bmtop.incident.selection import Filter, network
 from bmtop.server import SYSTEM_PATH, CommandFailed
+from tests.containment.conftest import Site, site
+from tests.mailserver import Client, Message, Player, Postfix, Session, wait_until
+from tests.mailserver.stories import ALICE, BROKEN_RELAY, CAROL, INTRUDER, INTRUDER6, OFFICE
 
 LETTER = Message("honest", CAROL, ("buyer@customer.example",))
 THEIRS = Filter(login=ALICE)

@@ -12,16 +12,16 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from tests.containment.bots import Bot
-from tests.containment.conftest import Site, site
-from tests.mailserver import Message, Player, Postfix, played, wait_until
-from tests.mailserver.stories import ALICE, BROKEN_RELAY, CAROL, INTRUDER, OFFICE
-from tests.purge.filters import filtered
 
 from bmtop.checked import Refused
 from bmtop.cli import main
 from bmtop.incident.selection import Filter, network
 from bmtop.response.keep import KeepHolding
+from tests.containment.bots import Bot
+from tests.containment.conftest import Site, site
+from tests.mailserver import Message, Player, Postfix, played, wait_until
+from tests.mailserver.stories import ALICE, BROKEN_RELAY, CAROL, INTRUDER, OFFICE
+from tests.purge.filters import filtered
 
 LETTER = Message("honest", CAROL, ("buyer@customer.example",))
 SPAM = Message("spam", "winner@lottery.example", ("victim@bank.example",))

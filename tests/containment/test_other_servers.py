@@ -8,9 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.bluemind.sampler import sampling, until
-from tests.containment import dovecot
-from tests.containment.dovecot import Dovecot, is_open
 
 from bmtop import config
 from bmtop.checked import Login, Refused
@@ -18,6 +15,9 @@ from bmtop.postfix.instance import Postfix
 from bmtop.response.other_servers import READY, AccountCommands, OtherServer, account_commands
 from bmtop.response.responder import Responder
 from bmtop.server import SYSTEM_PATH, CommandFailed, Server
+from tests.bluemind.sampler import sampling, until
+from tests.containment import dovecot
+from tests.containment.dovecot import Dovecot, is_open
 
 ALICE, BOB, ERIN = (Login(f"{name}@example.com") for name in ("alice", "bob", "erin"))
 

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bmtop.checked import Client, Refused
+from bmtop.response.journal import Journal
+from bmtop.response.runbook import Runbook
 from tests.bluemind import bm_cli_standin, rest_standin
 from tests.bluemind.core import Core
 from tests.bluemind.sampler import until
@@ -15,11 +19,7 @@ from tests.containment.conftest import JANE, Site, site
 from tests.containment.test_bots import Clock, connected_to, contained, ticking, verdict_of
 from tests.mailserver import Message, Player, Postfix, wait_until
 from tests.mailserver.postfix import free_ports
-from tests.mailserver.stories import BROKEN_RELAY, CAROL, HONEST_RELAY
-
-from bmtop.checked import Client, Refused
-from bmtop.response.journal import Journal
-from bmtop.response.runbook import Runbook
+from tests.mailserver.stories import BROKEN_RELAY, CAROL, HONEST_RELAY, OFFICE
 
 RESTART = ("true",)
 
@@ -207,6 +207,35 @@ def test_it_can_be_left_and_come_back_to(here: Site) -> None:
         assert any(line.startswith("New password: ") for line in found.evidence)
     # Somebody else's runbook has none of it.
     assert set(states(runbook_of(here, "smith@example.com")).values()) == {"todo"}
+
+
+def test_a_session_that_is_left_is_seen_by_the_watch(here: Site, core: Core, rest: rest_standin.Standin) -> None:
+    core.change(logs_in_again="UID-1")
+    runbook = runbook_of(here)
+    with ticking(runbook):
+        steps = {step.name: step for step in runbook.run_all()}
+        assert steps["sessions"].state == "failed"
+        assert steps["sessions"].sentence.startswith("Sessions open after the logout: 2 (before: 2)")
+        verdict = verdict_of(runbook, lambda verdict: verdict.state == "alarm")
+        assert (verdict.missing, verdict.sentence) == (
+            ("sessions",), "2 sessions from before are still open: log the account out again.",
+        )  # fmt: skip
+        core.change(logs_in_again=None)
+        assert runbook.run("sessions").state == "done"
+        assert "Open sessions: none" in verdict_of(runbook, lambda verdict: verdict.state == "watching").evidence
+
+
+def test_holding_goes_on_while_bluemind_does_not_answer(here: Site, core: Core, rest: rest_standin.Standin) -> None:
+    runbook = here.responder.runbook(here.messages, login=CAROL)
+    rest.go.clear()
+    with ticking(runbook):
+        runbook.run("hold")
+        runbook.run("watch")
+        until(rest.waiting.is_set)
+        (letter,) = Player(here.postfix).send(OFFICE, [Message("honest", CAROL, ("buyer@customer.example",))], CAROL)
+        wait_until(lambda: letter.queue_id in here.on_hold())
+        rest.go.set()
+    assert runbook.run("purge").state == "done"
 
 
 def test_suspended_and_let_in_again(here: Site, core: Core) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.demo.conftest import Programs, make_toy, of_postfix, of_toy
-from tests.mailserver import Client, Message, Player, Postfix
 
 from bmtop.demo.folder import lay_out
 from bmtop.demo.story import Player as Story
 from bmtop.demo.toy import Toy
+from tests.demo.conftest import Programs, make_toy, of_postfix, of_toy
+from tests.mailserver import Client, Message, Player, Postfix
 
 
 def queue_files(toy: Toy) -> dict[str, Path]:

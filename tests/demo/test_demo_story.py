@@ -10,12 +10,12 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
-from tests.demo.conftest import NOW, make_toy, of_toy
 
 from bmtop.demo.beats import Login, Send
 from bmtop.demo.folder import lay_out
 from bmtop.demo.story import Player, script
 from bmtop.demo.toy import Toy
+from tests.demo.conftest import NOW, make_toy, of_toy
 
 
 class Running:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from tests.mailserver import Postfix
 
 from .kinds import KINDS

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from bmtop.response.gate import Gate
+from bmtop.response.journal import Journal
+from bmtop.response.known import KnownRelays
 from tests.mailserver import Client, Message
 from tests.mailserver.configuration import DEAD_DOMAIN
 from tests.mailserver.stories import (
@@ -32,10 +35,6 @@ from tests.mailserver.stories import (
     prose,
     strangers,
 )
-
-from bmtop.response.gate import Gate
-from bmtop.response.journal import Journal
-from bmtop.response.known import KnownRelays
 
 from .stage import Stage, Truth
 

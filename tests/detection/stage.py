@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.mailserver import Client, Message, Player, Postfix
-
 from bmtop.config import Settings
 from bmtop.incident.picture import Picture
 from bmtop.monitor import Monitor
 from bmtop.postfix.instance import Postfix as Instance
 from bmtop.server import Server
+from tests.mailserver import Client, Message, Player, Postfix
 
 USERS = {
     f"{name}@example.com": f"Right-{name}-1"

@@ -6,14 +6,14 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from tests.mailserver import Client, Message, Player, Postfix, wait_until
-from tests.mailserver.postfix import free_ports, is_listening
 
 from bmtop.config import Settings
 from bmtop.incident.picture import Picture
 from bmtop.monitor import Monitor
 from bmtop.postfix.instance import Postfix as Instance
 from bmtop.server import Server
+from tests.mailserver import Client, Message, Player, Postfix, wait_until
+from tests.mailserver.postfix import free_ports, is_listening
 
 OFFICE = Client("198.51.100.7")
 CAROL = "carol@example.com"

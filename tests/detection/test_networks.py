@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.mailserver import Client, Message, Player, Postfix, wait_until
-from tests.mailserver.postfix import run
 
 import bmtop.monitor
 from bmtop.config import Settings
@@ -17,6 +15,8 @@ from bmtop.monitor import Monitor
 from bmtop.postfix import networks
 from bmtop.postfix.instance import Postfix as Instance
 from bmtop.server import CommandFailed, Server
+from tests.mailserver import Client, Message, Player, Postfix, wait_until
+from tests.mailserver.postfix import run
 
 FILES = {
     "plain": "# ours\n192.0.2.4/31,\n  [2001:db8:1::]/64\n!192.0.2.8 192.0.2.8/31\n",

@@ -8,9 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.bluemind import bm_cli_standin, rest_standin
-from tests.mailserver import Client, Message, Player, Postfix, wait_until
-from tests.mailserver.postfix import run
 
 from bmtop import checked, cli
 from bmtop.bluemind import BlueMind, BmCli, Rest, Service
@@ -19,6 +16,9 @@ from bmtop.response.gate import Gate
 from bmtop.response.journal import Journal
 from bmtop.response.untrust import Untrust
 from bmtop.server import Server
+from tests.bluemind import bm_cli_standin, rest_standin
+from tests.mailserver import Client, Message, Player, Postfix, wait_until
+from tests.mailserver.postfix import run
 
 BROKEN = "192.0.2.66"
 TRUSTED = "127.0.0.0/8, [::1]/128, 192.0.2.0/24"

@@ -3,9 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from tests.mailserver import Postfix
-
 from bmtop.incident.picture import Picture, Relay, Sender
+from tests.mailserver import Postfix
 
 from .kinds import Kind
 from .stage import Truth, stage

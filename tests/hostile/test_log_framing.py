@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from tests.mailserver import Message, Player, Postfix
-from tests.mailserver.stories import ALICE, CAROL, OFFICE
 
 from bmtop.incident.events import Accepted, Activated, Delivery, Event, LoginFailed, Rejected
 from bmtop.incident.incident import Incident
 from bmtop.postfix.logline import decoded, events
 from bmtop.postfix.logtime import LogClock
+from tests.mailserver import Message, Player, Postfix
+from tests.mailserver.stories import ALICE, CAROL, OFFICE
 
 ATTACKER = "203.0.113.9"
 ELSEWHERE = "198.51.100.99"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.hostile.programs import BMTOP, below, is_alive
 from tests.hostile.pty import Pty
 from tests.hostile.screen import Screen

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.log.following import Following, append, following
 
 from bmtop.postfix.follow import LogFollower
 from bmtop.postfix.logtime import LogClock
+from tests.log.following import Following, append, following
 
 NOBODY = 65534
 

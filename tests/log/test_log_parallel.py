@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.mailserver import Player, Postfix, incident
 
 from bmtop import report
 from bmtop.config import Settings
@@ -24,6 +23,7 @@ from bmtop.postfix.history import LONGEST_LINE, whole_lines
 from bmtop.postfix.logline import decoded, events
 from bmtop.postfix.logtime import LogClock
 from bmtop.server import Server
+from tests.mailserver import Player, Postfix, incident
 
 CLOCK = LogClock()
 

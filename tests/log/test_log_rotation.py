@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.log.following import append, following
-from tests.log.writer import line
 
 from bmtop.postfix import follow
+from tests.log.following import append, following
+from tests.log.writer import line
 
 
 def writer(log: Path, *how: object) -> "subprocess.Popen[bytes]":

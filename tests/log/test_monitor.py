@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.log.following import append
-from tests.mailserver import Player, Postfix, incident
-from tests.mailserver.stories import ALICE, CAROL, OFFICE
 
 from bmtop.config import Settings
 from bmtop.incident.events import Accepted, Event
@@ -23,6 +20,9 @@ from bmtop.monitor import Monitor
 from bmtop.postfix import follow, instance
 from bmtop.postfix.census import Census
 from bmtop.server import SYSTEM_PATH, Server
+from tests.log.following import append
+from tests.mailserver import Player, Postfix, incident
+from tests.mailserver.stories import ALICE, CAROL, OFFICE
 
 True_ = Callable[[Picture], object]
 

@@ -4,15 +4,14 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.mailserver import Client, Message, Player, Postfix
-from tests.mailserver.postfix import wait_until
-from tests.mailserver.stories import ALICE, INTRUDER
-
 from bmtop.checked import QueueId
 from bmtop.incident import message
 from bmtop.postfix.census import Census
 from bmtop.postfix.instance import Postfix as Instance
 from bmtop.server import Server
+from tests.mailserver import Client, Message, Player, Postfix
+from tests.mailserver.postfix import wait_until
+from tests.mailserver.stories import ALICE, INTRUDER
 
 RELAY = Client("192.0.2.10", "printer.example.com", "printer")
 

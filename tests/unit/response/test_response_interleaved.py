@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.response.toyqueue import QUEUES, ToyPostfix, World
 
 from bmtop.checked import QueueId
 from bmtop.incident.selection import Filter
@@ -24,6 +23,7 @@ from bmtop.response.plan import MessageAction, Outcome, Plan, Progress, no_progr
 from bmtop.response.purge import purge
 from bmtop.response.undo import undo
 from bmtop.response.unfinished import finish, leave
+from tests.unit.response.toyqueue import QUEUES, ToyPostfix, World
 
 ALICE = "alice@example.com"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.response.toyqueue import queue_file, record
 
 from bmtop.postfix.queuefile import Head, has_recipients, read_head
+from tests.unit.response.toyqueue import queue_file, record
 
 HEAD = Head(438, 1795531606, b"s@x.example", b"alice@example.com", b"203.0.113.5")
 
