@@ -274,9 +274,8 @@ class Runbook:
         sentence = f"{len(outcome.done):,} of {len(plan.ids):,} messages deleted."
         if outcome.undo:
             sentence += f" To bring them back: bmtop undo {outcome.undo}"
-        return _Result(
-            len(outcome.done) == len(plan.ids), sentence, outcome.command, (*_left_out(outcome), *outcome.notes)
-        )
+        # What had left before cannot be deleted any more: that is no failure.
+        return _Result(True, sentence, outcome.command, (*_left_out(outcome), *outcome.notes))
 
     def _set_password(self, password: str | None, allow_argv: bool) -> Done:
         made = password is None

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 from bmtop.checked import QueueId, Refused
 from bmtop.incident.accounts import Accounts
@@ -62,6 +63,9 @@ class Lookout:
         self._deliveries = _Deliveries(log)
         self._sessions = sessions
         self._clock = clock
+        self._asking: Thread | None = None
+        self._answer: Sequence[float | None] | None = None
+        self._sessions_problem = ""
         self._seen: dict[tuple[int, float | None], Connection] = {}
         self._next_connections = self._next_sessions = 0.0
 
@@ -86,8 +90,7 @@ class Lookout:
         now = self._clock()
         if now >= self._next_connections:
             self._look_at_connections(now)
-        if now >= self._next_sessions:
-            self._look_at_sessions(now)
+        self._look_at_sessions(now)
         return self._watch.verdict(now)
 
     def _read_log(self) -> None:
@@ -167,12 +170,21 @@ class Lookout:
         self._watch.open_now(now, [self._sign("open", now, c.client, c.since, (c.pid, c.since)) for c in served])
 
     def _look_at_sessions(self, now: float) -> None:
-        self._next_sessions = now + _SESSIONS_EVERY
+        """Ask for the sessions beside all else: BlueMind may take long to answer, and holding must go on."""
+        if self._asking is not None and not self._asking.is_alive():
+            self._watch.sessions(self._answer)
+            self._asking = None
+        if self._asking is None and now >= self._next_sessions:
+            self._next_sessions = now + _SESSIONS_EVERY
+            self._asking = Thread(target=self._ask_for_sessions, daemon=True)
+            self._asking.start()
+        self.problem = self.problem or self._sessions_problem
+
+    def _ask_for_sessions(self) -> None:
         try:
-            self._watch.sessions(self._sessions())
+            self._answer, self._sessions_problem = self._sessions(), ""
         except (Refused, CommandFailed) as error:
-            self._watch.sessions(None)
-            self.problem = str(error)
+            self._answer, self._sessions_problem = None, str(error)
 
 
 class _Deliveries:
