@@ -13,7 +13,7 @@ from bmtop.incident.picture import QUEUES, Blocked, FailedLogin, Picture, QueueG
 from bmtop.visible import cells, visible
 
 _MOST_ROWS = 20
-_LONGEST = 120
+_LONGEST = 80
 _MOST_OF_ANSWER = 100
 _ADDRESS = re.compile(r"[^\s<>@;,]+@[^\s<>@;,]+")
 
