@@ -111,6 +111,17 @@ def test_what_the_user_released_meanwhile_stays_released(plain_site: Site) -> No
         (two,) = player.send(INTRUDER, [SPAM], ALICE)
         wait_until(lambda: len(keep.held) == 2)
     assert plain_site.on_hold() == {two.queue_id}
+    # Once it is off, nothing more is held; and on again, it counts anew.
+    assert keep.end().sentence.startswith("2 messages of")
+    (three,) = player.send(INTRUDER, [SPAM], ALICE)
+    plain_site.postfix.settle()
+    assert keep.tick() == 0
+    with holding(keep):
+        (four,) = player.send(INTRUDER, [SPAM], ALICE)
+        wait_until(lambda: keep.held)
+    assert keep.end().sentence.startswith("1 message of")
+    assert plain_site.on_hold() == {two.queue_id, four.queue_id}
+    assert plain_site.postfix.queue()[three.queue_id].queue_name == "deferred"
 
 
 @pytest.mark.parametrize("xforward", [True, False], ids=["xforward", "silent"])

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from threading import Lock
 
 from bmtop.checked import QueueId, Refused
 from bmtop.incident.accounts import Accounts
@@ -39,7 +40,7 @@ _QUEUED_AS = re.compile(r"\bqueued as ([0-9A-Za-z]{6,36})\b", re.ASCII)
 
 
 class KeepHolding:
-    """Begin it, call `tick` several times a second, and end it; all block for a moment.
+    """Begin it, call `tick` several times a second, and end it; all block for a moment, from any thread.
 
     `held` counts the messages that it put on hold, `missed` those that had left before. `problem` is a sentence
     while it cannot work, else empty.
@@ -74,6 +75,7 @@ class KeepHolding:
         self._named: dict[str, None] = {}
         self._tried: set[str] = set()
         self._next_look = 0.0
+        self._busy = Lock()
 
     @property
     def sentence(self) -> str:
@@ -84,28 +86,38 @@ class KeepHolding:
 
     def begin(self) -> None:
         """Switch it on: what comes into the queue from now on is held. Raises `Refused` or `CommandFailed`."""
-        with self._gate.action("keep holding", self.target, filter=self._wanted.as_dict()) as step:
+        with (
+            self._busy,
+            self._gate.action("keep holding", self.target, filter=self._wanted.as_dict()) as step,
+        ):
+            self.held, self.missed, self.problem = [], 0, ""
             self._read_log()
             self._named.clear()
+            self._tried.clear()
             self._known = {name for name, path in self._files() if _is_whole(path)}
             self.on = True
             step.sentence = f"What {self.target} newly queues is put on hold."
 
     def end(self) -> Done:
         """Switch it off, after a last look. Raises `Refused` where the journal cannot be written."""
-        self._next_look = 0.0
-        self.tick()
-        self.on = False
-        with self._gate.action("stop holding", self.target, ids=self.held) as step:
-            step.sentence = self.sentence
-        return Done("stop holding", self.target, True, self.sentence)
+        with self._busy:
+            self._next_look = 0.0
+            self._tick()
+            self.on = False
+            with self._gate.action("stop holding", self.target, ids=self.held) as step:
+                step.sentence = self.sentence
+            return Done("stop holding", self.target, True, self.sentence)
 
     def tick(self) -> int:
-        """Hold what is new, and return how many messages that was.
+        """Hold what is new, while it is on, and return how many messages that was.
 
         The lock of actions is not taken: nothing but a message that came in since is touched, and a long purge
         must not let the next ones through.
         """
+        with self._busy:
+            return self._tick() if self.on else 0
+
+    def _tick(self) -> int:
         try:
             self.problem = ""
             named = self._read_log()
