@@ -80,7 +80,7 @@ class Messages(Dialog[Plan]):
         self._subjects: dict[QueueId, str] = {}
         self._needle = ""
         self._error = ""
-        self._settled = True
+        self._applied: Mapping[str, str] | None = None
 
     def inside(self) -> Iterable[Widget]:
         yield Says(id="sum")
@@ -105,7 +105,13 @@ class Messages(Dialog[Plan]):
     def _table(self) -> Table[Message]:
         return self.query_one("#list", Table)
 
+    @property
+    def _settled(self) -> bool:
+        """Whether the list is the one that the fields ask for: their texts are compared, no message is waited for."""
+        return self.query_one(Narrowing).typed == self._applied
+
     def on_mount(self) -> None:
+        self._applied = self.query_one(Narrowing).typed
         self._list()
 
     def _list(self) -> None:
@@ -163,10 +169,9 @@ class Messages(Dialog[Plan]):
     def _say(self, cell: Cell) -> None:
         self.query_one("#says", Says).say(cell)
 
-    def on_narrowing_changed(self, event: Narrowing.Changed) -> None:
-        self._settled = False
+    def on_narrowing_changed(self) -> None:
         self._say(Cell("Narrowing…", "warn"))
-        self._narrow(event.typed)
+        self._narrow(self.query_one(Narrowing).typed)
 
     @work(exclusive=True, group="narrow")
     async def _narrow(self, typed: Mapping[str, str]) -> None:
@@ -181,7 +186,7 @@ class Messages(Dialog[Plan]):
             return
         wanted = merged(errand.wanted, narrowing)
         self._choice.narrow(wanted, kept, errand.bounces(wanted, kept))
-        self._error, self._settled = "", True
+        self._error, self._applied = "", typed
         self._list()
 
     def _kept(self, narrowing: Filter) -> Sequence[Message]:

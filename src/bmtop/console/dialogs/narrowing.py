@@ -50,9 +50,7 @@ class Narrowing(Grid):
     """The fields. Says so whenever one of them changed."""
 
     class Changed(Event):
-        def __init__(self, typed: Mapping[str, str]) -> None:
-            super().__init__()
-            self.typed = typed
+        """Another text stands in one of them."""
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(id="narrowing")
@@ -63,7 +61,11 @@ class Narrowing(Grid):
             field = Input(compact=True, id=name.replace(" ", "-"))
             yield Horizontal(Label(content(self, name)), field, classes="field")
 
+    @property
+    def typed(self) -> Mapping[str, str]:
+        """What stands in the fields now."""
+        return {name: self.query_one(f"#{name.replace(' ', '-')}", Input).value for name in self._names}
+
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        typed = {name: self.query_one(f"#{name.replace(' ', '-')}", Input).value for name in self._names}
-        self.post_message(self.Changed(typed))
+        self.post_message(self.Changed())

@@ -32,6 +32,7 @@ class LiveLog(Pane[LogLine]):
         self._lines: deque[LogLine] = deque(maxlen=KEPT)
         self._read = 0
         self._missed = 0
+        self._live = False
         self._followed: Target | None = None
         self._follow = Follow(())
         self._wanted: deque[LogLine] = deque(maxlen=KEPT)
@@ -44,12 +45,13 @@ class LiveLog(Pane[LogLine]):
     def add(self, count: int, lines: Sequence[str], now: float, *, live: bool) -> None:
         """Take in the newest `lines`, after which `count` came in altogether.
 
-        What is missing between is told only where they are `live`, not read back.
+        What is missing between is told only where the lines were `live` before: reading back is always too fast.
         """
+        was_live, self._live = self._live, live
         if count == self._read:
             return
         first = count - len(lines)
-        if live and self._read:
+        if was_live:
             self._missed += max(0, first - self._read)
         new = [LogLine(first + index, text) for index, text in enumerate(lines)]
         self._read = count
