@@ -237,7 +237,7 @@ def test_an_answer_that_drips_is_left_in_time(token: Path) -> None:
 
 
 def test_an_answer_that_is_too_long_is_left(rest: Rest, service: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bmtop.bluemind.service._LARGEST", 100_000)
+    monkeypatch.setattr("bmtop.bluemind.exchange._LARGEST", 100_000)
     service.instead = (200, {}, b" " * 200_000)
     assert "too long" in failure(rest.mynetworks)
 

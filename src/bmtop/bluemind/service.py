@@ -4,15 +4,11 @@ import ipaddress
 import json
 import re
 import ssl
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
-
-import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError, SSLError
 
 from bmtop.bluemind.passwords import Password
 from bmtop.checked import Refused
@@ -21,7 +17,6 @@ from bmtop.visible import visible
 
 LOCAL = "http://127.0.0.1:8090/api"
 KEY_FILE = Path("/etc/bm/bm-core.tok")
-_LARGEST = 64 * 2**20
 
 
 class Unreachable(CommandFailed):
@@ -52,7 +47,7 @@ class Service:
         self.url = url.rstrip("/")
         self.token = token
         self.timeout = timeout
-        self._tls = _tls(url, ca)
+        self.tls = _tls(url, ca)
 
     def call(
         self,
@@ -68,10 +63,10 @@ class Service:
         key = self._key()
         address = self._address(path, query)
         secrets = [key, *(value for value in (body or {}).values() if isinstance(value, Password))]
-        try:
-            status, data = self._exchange(method, address, key, body)
-        except HTTPError as error:
-            raise self._broken(error) from None
+        # It takes its time to load, and most of those who look at a server never need it.
+        from bmtop.bluemind.exchange import exchange
+
+        status, data = exchange(self, method, address, key, body)
         text = data.decode("utf-8", "replace")
         if not 200 <= status < 300:
             raise self._refused(status, text, secrets)
@@ -79,27 +74,6 @@ class Service:
             return Reply((method, address), status, json.loads(text) if text.strip() else None)
         except (ValueError, RecursionError):
             raise CommandFailed(f"What answers at {self.url} is no BlueMind; the address must end in /api.") from None
-
-    def _exchange(self, method: str, address: str, key: str, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
-        headers = {"X-BM-ApiKey": key, "Accept": "application/json", "Content-Type": "application/json"}
-        deadline = time.monotonic() + self.timeout
-        with urllib3.PoolManager(ssl_context=self._tls, retries=False, timeout=self.timeout) as pool:
-            response = pool.request(
-                method,
-                address,
-                body=None if body is None else json.dumps(body).encode(),
-                headers=headers,
-                redirect=False,  # the key would go along
-                preload_content=False,
-            )
-            data = b""
-            while part := response.read1(2**16):
-                data += part
-                if len(data) > _LARGEST:
-                    raise HTTPError("the answer is too long")
-                if time.monotonic() > deadline:
-                    raise HTTPError(f"the answer took longer than {self.timeout:.0f} seconds")
-            return response.status, data
 
     def _key(self) -> str:
         try:
@@ -118,26 +92,6 @@ class Service:
             raise CommandFailed("BlueMind gave a uid that cannot stand in an address; nothing was done.")
         address = "/".join([self.url, *(quote(part, safe="") for part in path)])
         return f"{address}?{urlencode(query, quote_via=quote)}" if query else address
-
-    def _broken(self, error: HTTPError) -> CommandFailed:
-        """Return the failure to raise for a connection that was not made, or broke off."""
-        if isinstance(error, NewConnectionError | ConnectTimeoutError):
-            return Unreachable(f"Nothing answers at {self.url}; see `systemctl status bm-core`.")
-        if isinstance(error, SSLError):
-            cause = error.args[0] if error.args else error
-            why = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "TLS failed"
-            return CommandFailed(
-                f"The certificate of {self.url} cannot be trusted ({visible(str(why))}), and nothing was sent; name the"
-                " file of its own authority (bm_ca), and use the host name that the certificate has."
-            )
-        if isinstance(error, ReadTimeoutError):
-            why = f"it did not answer within {self.timeout:.0f} seconds"
-        else:
-            why = visible(str(error))[:200]
-        return CommandFailed(
-            f"The call to {self.url} broke off: {why}. Whether it was carried out is not known; see whether"
-            " BlueMind is well, then do it again."
-        )
 
     def _refused(self, status: int, text: str, secrets: list[str]) -> CommandFailed:
         """Return the failure to raise for an answer that is no success; BlueMind's message may repeat the key."""
