@@ -7,7 +7,10 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from bmtop.console.deeds.accounts import logout, password
+from bmtop.console.deeds.containment import contain, step
+from bmtop.console.deeds.holding import keep_holding
 from bmtop.console.deeds.messages import messages, undo
+from bmtop.console.deeds.relays import known, untrust
 from bmtop.console.deeds.runner import Runner
 from bmtop.console.target import Target
 from bmtop.response.plan import MessageAction
@@ -17,6 +20,7 @@ class Acting(Screen[None]):
     """The keys that change something, on whatever `target` is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "contain", "Contain", tooltip="the runbook: all steps that stop it, and a watch that it worked"),
         Binding("l", "logout", "Logout", tooltip="end the sessions of the selected login"),
         Binding("p", "password", "Password", tooltip="set a new password for the selected login"),
         Binding(
@@ -24,6 +28,17 @@ class Acting(Screen[None]):
         ),
         Binding("h", "messages('hold')", "Hold", tooltip="stop what it has in the queue, or release it again"),
         Binding("u", "undo", "Undo", tooltip="bring back the messages of a purge, on hold"),
+        Binding("t", "untrust", "Untrust", tooltip="take the selected client out of mynetworks; again: put it back"),
+        Binding("H", "keep_holding", "Keep holding", tooltip="hold what it newly queues as well; again: end that"),
+        Binding("k", "known", "Known", tooltip="mark the selected client as an honest relay, or take that back"),
+        Binding(
+            "exclamation_mark",
+            "remedy",
+            "Missing step",
+            show=False,
+            key_display="!",
+            tooltip="in an alarm: run the step that is missing",
+        ),
     ]
 
     def __init__(self, runner: Runner) -> None:
@@ -53,3 +68,25 @@ class Acting(Screen[None]):
 
     def action_undo(self) -> None:
         self._runner.start(undo(self._runner))
+
+    def action_contain(self) -> None:
+        self._begin(contain)
+
+    def action_keep_holding(self) -> None:
+        self._begin(keep_holding)
+
+    def action_untrust(self) -> None:
+        self._begin(untrust)
+
+    def action_known(self) -> None:
+        self._begin(known)
+
+    def action_remedy(self) -> None:
+        """Run the step that the first alarm asks for; where that is none of its own, show its runbook."""
+        alarmed = self._runner.containments.alarmed
+        if alarmed is None:
+            self.notify("There is no alarm.", markup=False)
+        elif alarmed.missing is None:
+            self._runner.start(contain(self._runner, alarmed.target))
+        else:
+            self._runner.start(step(self._runner, alarmed, alarmed.missing.name))

@@ -19,12 +19,14 @@ from textual.worker import Worker, WorkerFailed, WorkerState
 from bmtop import fault
 from bmtop.checked import Refused
 from bmtop.console.acting import Acting
-from bmtop.console.deeds.runner import READ_ONLY, Runner
+from bmtop.console.deeds.leaving import may_leave
+from bmtop.console.deeds.runner import READ_ONLY, UNDER_WAY, Runner
 from bmtop.console.deeds.unfinished import unfinished
 from bmtop.console.dialogs.help import Help
 from bmtop.console.dialogs.messages import Messages
 from bmtop.console.overview import Overview
 from bmtop.console.ports import Monitor, Responder
+from bmtop.console.runbook import RunbookScreen
 from bmtop.console.says import Says
 from bmtop.console.table import Table
 from bmtop.console.terminal import Terminal
@@ -32,6 +34,7 @@ from bmtop.console.text import MASKED, shown
 from bmtop.console.theme import BMTOP
 from bmtop.incident.picture import Picture
 from bmtop.server import CommandFailed
+from bmtop.visible import visible
 
 BROKEN = 4
 """The exit status where bmtop itself failed."""
@@ -120,6 +123,7 @@ class BmtopApp(App[None]):
             "Actions": Acting,
             "Panes": Overview,
             "Everywhere": type(self),
+            "In a runbook": RunbookScreen,
             "In a list of messages": Messages,
         }
         self.push_screen(
@@ -140,11 +144,17 @@ class BmtopApp(App[None]):
     async def action_quit(self) -> None:
         """End, unless an action is under way: its result would be seen by nobody."""
         if self._runner.busy:
-            self.notify(
-                "An action is under way; wait for its result, or close its dialog.", severity="warning", markup=False
-            )
+            self.notify(UNDER_WAY, severity="warning", markup=False)
         else:
+            self._runner.start(self._leave())
+
+    async def _leave(self) -> None:
+        if await may_leave(self._runner):
             self.exit()
+
+    def close(self) -> list[str]:
+        """End what was held for as long as the console ran, and return what is to be said of it. Blocks."""
+        return self._runner.containments.close()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         return action != "export" or self._export is not None
@@ -187,7 +197,11 @@ def run_console(
 ) -> int:
     """Run the console until it is left, and return its exit status."""
     app = BmtopApp(monitor, responder, title=title, mask=mask, export=export, folder=folder)
-    app.run()
+    try:
+        app.run()
+    finally:
+        for sentence in app.close():
+            print(visible(sentence))
     if app.failure is not None:
         print(fault.report(app.failure), file=sys.stderr)
     return app.return_code or 0

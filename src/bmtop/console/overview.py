@@ -15,6 +15,7 @@ from bmtop.console.deeds.runner import Runner
 from bmtop.console.details import Details
 from bmtop.console.dialogs.notice import Notice
 from bmtop.console.figures import window
+from bmtop.console.panes.banner import Banner
 from bmtop.console.panes.failed import FailedLogins
 from bmtop.console.panes.gauge import Gauge, against
 from bmtop.console.panes.journal import Journal, actions
@@ -84,12 +85,13 @@ class Overview(Acting):
 
     def compose(self) -> ComposeResult:
         yield Title(self._server)
+        yield Banner()
         yield Problems()
         yield Gauge()
         yield Tabs()
         with Container(id="panes"):
-            yield Senders()
-            yield Relays()
+            yield Senders(self._runner.containments.mark)
+            yield Relays(self._runner.containments.mark)
             yield FailedLogins()
             yield LiveLog()
             yield Journal()
@@ -113,12 +115,23 @@ class Overview(Acting):
             self._fill(now)
             count, lines = self._monitor.log_lines(self.query_one(LiveLog).read)
             self.query_one(LiveLog).add(count, lines, now, live=self._picture.complete)
+        self._look_at_containments()
         self.query_one(Title).fill(self._picture, now, self._modes())
         self.query_one(Tabs).fill([f"{p.BORDER_TITLE} {p.about}" for p in self._panes], self._current)
 
+    def _look_at_containments(self) -> None:
+        """Show the alarms, paused or not; each is heard once."""
+        containments = self._runner.containments
+        self.query_one(Banner).fill(containments)
+        # Each is asked: what was heard together is not heard again.
+        news = [containment.heard() for containment in containments]
+        if any(news):
+            self.app.bell()
+
     def _fill(self, now: float) -> None:
         picture = self._picture
-        problems = (self.broken, *picture.problems) if self.broken else picture.problems
+        troubles = [f"{c.name}: {c.problem}" for c in self._runner.containments if c.problem]
+        problems = tuple(filter(None, (self.broken, *troubles, *picture.problems)))
         self.query_one(Problems).fill(problems, picture.blocked, now)
         self.query_one(Gauge).fill(picture, now)
         self.query_one(Senders).fill(picture.senders, picture, now)
@@ -141,7 +154,7 @@ class Overview(Acting):
             "PAUSED": self._paused,
             "MASKED": self.app.has_class(MASKED),
         }
-        return tuple(word for word, on in modes.items() if on)
+        return (*self._runner.containments.words(), *(word for word, on in modes.items() if on))
 
     def _read_journal(self) -> None:
         """Look at the journal: others may act on this server as well."""

@@ -1,15 +1,18 @@
 """What the console needs from the rest: somebody who reads, and somebody who acts."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from bmtop.checked import Login, QueueId
+from bmtop.checked import Client, Login, QueueId
 from bmtop.incident.accounts import Accounts
 from bmtop.incident.message import Message
 from bmtop.incident.picture import Picture
 from bmtop.incident.selection import Filter
 from bmtop.response.journal import Entry
+from bmtop.response.keep import KeepHolding
 from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
+from bmtop.response.runbook import Runbook
+from bmtop.response.untrust import Change, Changed
 
 
 class Monitor(Protocol):
@@ -60,6 +63,16 @@ class Responder(Protocol):
     def logout(self, login: Login) -> Done: ...
     def set_password(self, login: Login, password: str, *, allow_argv: bool = False) -> Done: ...
     def make_password(self) -> str: ...
+    def runbook(
+        self, messages: Callable[[], Iterable[Message]], *, login: str | None = None, client: Client | None = None
+    ) -> Runbook: ...
+    def keep_holding(self, wanted: Filter) -> KeepHolding: ...
+    def end_connections(self, wanted: Filter) -> Done: ...
+    def prepare_untrust(self, client: Client) -> Change: ...
+    def prepare_trust_again(self, client: Client) -> Change: ...
+    def change_trust(self, change: Change) -> Changed: ...
+    def mark_known(self, client: Client) -> str: ...
+    def unmark_known(self, client: Client) -> str: ...
     def journal(self, last: int) -> Sequence[Entry]:
         """Return the newest entries, oldest first; quick."""
 

@@ -44,7 +44,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("home", "move_to(0)", "First", show=False),
         Binding("end", "move_to(-1)", "Last", show=False),
-        Binding("enter", "choose", "Details", key_display="enter", tooltip="all that is known about the row"),
+        Binding("enter", "choose", "More", key_display="enter", tooltip="all that is known about the row"),
     ]
 
     class Moved(Message):

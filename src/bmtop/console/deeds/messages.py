@@ -32,8 +32,9 @@ async def messages(runner: Runner, action: MessageAction, target: Target) -> Non
     await _on(runner, action, target.name, wanted, found)
 
 
-async def _on(runner: Runner, action: MessageAction, name: str, wanted: Filter, found: Sequence[Message]) -> None:
-    errand = Errand(
+def errand(runner: Runner, action: MessageAction, name: str, wanted: Filter, found: Sequence[Message]) -> Errand:
+    """Return what the dialog of messages is opened for."""
+    return Errand(
         action=action,
         name=name,
         wanted=wanted,
@@ -46,7 +47,10 @@ async def _on(runner: Runner, action: MessageAction, name: str, wanted: Filter, 
         save=partial(runner.save, "messages", "txt"),
         read_only=runner.responder.read_only,
     )
-    plan = await runner.ask(Messages(errand))
+
+
+async def _on(runner: Runner, action: MessageAction, name: str, wanted: Filter, found: Sequence[Message]) -> None:
+    plan = await runner.ask(Messages(errand(runner, action, name, wanted, found)))
     if plan is None:
         return
     heading = f"{_HEADINGS[plan.action]}: {name}"

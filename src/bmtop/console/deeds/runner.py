@@ -10,16 +10,18 @@ from textual.screen import Screen
 
 from bmtop import fault
 from bmtop.checked import Refused
+from bmtop.console.containments import Containments
 from bmtop.console.dialogs.notice import Notice
 from bmtop.console.dialogs.progress import ProgressDialog, Steps
 from bmtop.console.ports import Monitor, Responder
 from bmtop.console.save import save
-from bmtop.console.text import Cell, Line
+from bmtop.console.text import Cell, Line, shown
 from bmtop.response.plan import Progress
 from bmtop.server import CommandFailed
 
 T = TypeVar("T")
 
+UNDER_WAY = "An action is under way; wait for its result, or close its dialog."
 READ_ONLY = "bmtop runs read-only: nothing is changed and no file is written; start it without --read-only."
 PATIENCE = 1.0
 """Seconds that an action may take before a progress bar is shown."""
@@ -35,13 +37,15 @@ class Runner:
         self.responder = responder
         self.clock = clock
         self.busy = False
+        self.containments = Containments(app, monitor.accounts)
         self._app = app
         self._folder = folder
 
     def start(self, deed: Coroutine[Any, Any, None]) -> None:
-        """Begin `deed`, unless another one is under way."""
+        """Begin `deed`, unless another one is under way, and then say so."""
         if self.busy:
             deed.close()
+            self._app.notify(UNDER_WAY, severity="warning", markup=False)
         else:
             self.busy = True
             self._app.run_worker(self._guarded(deed), group="deeds")
@@ -59,6 +63,14 @@ class Runner:
     async def ask(self, dialog: Screen[T]) -> T | None:
         """Show `dialog`, and return what it ends with."""
         return await self._app.push_screen_wait(dialog)
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence for a moment."""
+        self._app.notify(shown(sentence, self._app), markup=False)
+
+    async def show(self, screen: Screen[Any]) -> None:
+        """Go to `screen`, which ends when the user leaves it."""
+        await self._app.push_screen(screen)
 
     async def tell(self, heading: str, lines: Sequence[str | Cell | Line], *, alarm: bool = False) -> None:
         """Show these lines until they are closed."""

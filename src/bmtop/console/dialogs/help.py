@@ -13,6 +13,9 @@ WORDS: Sequence[tuple[str, str]] = (
     ("failed", "failed logins before the first that succeeded"),
     ("OPEN", "outside mynetworks, and its mail for elsewhere was accepted"),
     ("TRUSTED", "inside mynetworks; the range that lets it in stands beside it"),
+    ("KNOWN", "marked as an honest relay: never part of the alarm"),
+    ("HOLDING", "what it newly queues is put on hold"),
+    ("CONTAINING", "its runbook is under way; ALARM: it goes on all the same; CONTAINED: ten quiet minutes"),
     ("REFUSED", "outside mynetworks, and its tries were refused"),
 )
 
@@ -32,4 +35,4 @@ def lines(groups: Iterable[tuple[str, Iterable[tuple[str, Binding]]]]) -> list[L
 
 class Help(Notice):
     def __init__(self, groups: Iterable[tuple[str, Iterable[tuple[str, Binding]]]]) -> None:
-        super().__init__("Keys", lines(groups))
+        super().__init__("Keys", lines(groups), tall=True)

@@ -16,15 +16,26 @@ from bmtop.console.text import Cell, Line
 class Notice(Dialog[bool]):
     """Lines under a heading, and a button to close it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Close"),
+        Binding("down", "scroll(1)", "Scroll", key_display="↑↓"),
+        Binding("up", "scroll(-1)", "Scroll", show=False),
+        Binding("pagedown", "scroll(10)", "Scroll", show=False),
+        Binding("pageup", "scroll(-10)", "Scroll", show=False),
+    ]
 
-    def __init__(self, heading: str, lines: Sequence[str | Cell | Line], *, alarm: bool = False) -> None:
-        super().__init__(heading, alarm=alarm)
+    def __init__(
+        self, heading: str, lines: Sequence[str | Cell | Line], *, alarm: bool = False, tall: bool = False
+    ) -> None:
+        super().__init__(heading, alarm=alarm, tall=tall)
         self._lines = lines
 
     def inside(self) -> Iterable[Widget]:
         yield VerticalScroll(Says(*self._lines), classes="words", can_focus=False)
         yield buttons(("cancel", "Close"))
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one(".words").scroll_relative(y=by, animate=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.action_cancel()

@@ -1,8 +1,10 @@
 """Untrusted relay clients: no login, and mail for elsewhere."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bmtop.console.columns import Column
+from bmtop.console.containments import Mark, unmarked
 from bmtop.console.figures import count, seen
 from bmtop.console.panes.pane import Pane
 from bmtop.console.target import Target
@@ -12,7 +14,9 @@ from bmtop.incident.picture import Relay, RelayKind
 _KINDS: dict[RelayKind, Kind] = {"open": "alarm", "trusted": "warn", "refused": "dim"}
 
 
-def _kind(relay: Relay, now: float) -> Cell:
+def _kind(relay: Relay, mark: Cell | None) -> Cell:
+    if mark is not None:
+        return mark
     if relay.untrusted:
         return Cell("UNTRUSTED", "good")
     return Cell("KNOWN", "dim") if relay.known else Cell(relay.kind.upper(), _KINDS[relay.kind])
@@ -23,9 +27,9 @@ def _why(relay: Relay, now: float) -> Cell:
 
 
 COLUMNS: Sequence[Column[Relay]] = (
-    Column("client", lambda r, now: Cell(r.client), 15, lambda r: r.client, share=3, most=39),
+    Column("client", lambda r, now: Cell(r.client, "dim" if r.known else ""), 15, lambda r: r.client, share=3, most=39),
     Column("name", lambda r, now: Cell(r.name), 9, lambda r: r.name.lower(), share=2, most=40, rank=3),
-    Column("kind", _kind, 9, lambda r: r.kind),
+    Column("kind", lambda r, now: _kind(r, None), 10, lambda r: r.kind),
     Column("by range", lambda r, now: Cell(r.network or ""), 10, lambda r: r.network or "", share=3, most=43, rank=2),
     Column("messages", lambda r, now: Cell(count(r.messages)), 8, lambda r: r.messages, right=True),
     Column("rcpts", lambda r, now: Cell(count(r.recipients)), 6, lambda r: r.recipients, right=True, rank=5),
@@ -47,9 +51,13 @@ class Relays(Pane[Relay]):
     BORDER_TITLE = "Relay clients"
     one = "client"
 
-    def __init__(self) -> None:
+    def __init__(self, mark: Mark = unmarked) -> None:
+        columns = [
+            replace(c, cell=lambda r, now: _kind(r, mark(Target(client=r.client)))) if c.title == "kind" else c
+            for c in COLUMNS
+        ]
         super().__init__(
-            COLUMNS, lambda r: r.client, id="relays", empty="No client without a login has sent mail for elsewhere."
+            columns, lambda r: r.client, id="relays", empty="No client without a login has sent mail for elsewhere."
         )
 
     @property

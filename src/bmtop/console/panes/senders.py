@@ -1,8 +1,10 @@
 """Top SASL senders: a row an account, the most suspect first."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bmtop.console.columns import Column
+from bmtop.console.containments import Mark, unmarked
 from bmtop.console.figures import NONE, count, rate, seen, share
 from bmtop.console.panes.pane import Pane
 from bmtop.console.target import Target
@@ -27,8 +29,14 @@ def _failed(sender: Sender, now: float) -> Cell:
     return Cell(count(sender.failed_logins), "warn") if sender.failed_logins else Cell(NONE, "dim")
 
 
-def _why(sender: Sender, now: float) -> Cell:
+def _target(sender: Sender) -> Target:
+    return Target(login=sender.login, logins=sender.logins)
+
+
+def _why(sender: Sender, mark: Cell | None) -> Cell:
     words = " · ".join(sender.reasons) or "nothing unusual"
+    if mark is not None:
+        return Cell(f"  {mark.text} · {words}", mark.kind)
     return Cell(f"  {words}", "alarm" if sender.suspected else "dim")
 
 
@@ -52,7 +60,7 @@ COLUMNS: Sequence[Column[Sender]] = (
     Column("def+bnc", _undelivered, 7, _failing, right=True, rank=5),
     Column("failed", _failed, 6, lambda s: s.failed_logins, right=True, rank=4),
     Column("seen", lambda s, now: Cell(seen(s.last_seen, now)), 6, lambda s: s.last_seen, right=True, rank=6),
-    Column("  why", _why, 18, share=8),
+    Column("  why", lambda s, now: _why(s, None), 18, share=8),
 )
 
 
@@ -60,10 +68,11 @@ class Senders(Pane[Sender]):
     BORDER_TITLE = "Senders"
     one = "login"
 
-    def __init__(self) -> None:
-        super().__init__(COLUMNS, lambda s: s.login, id="senders", empty="No login has sent mail in this window.")
+    def __init__(self, mark: Mark = unmarked) -> None:
+        why = replace(COLUMNS[-1], cell=lambda s, now: _why(s, mark(_target(s))))
+        columns = (*COLUMNS[:-1], why)
+        super().__init__(columns, lambda s: s.login, id="senders", empty="No login has sent mail in this window.")
 
     @property
     def target(self) -> Target | None:
-        sender = self.current
-        return Target(login=sender.login, logins=sender.logins) if sender else None
+        return _target(self.current) if self.current else None

@@ -1,0 +1,104 @@
+"""Untrust a relay client, and what goes with it; and mark the honest ones."""
+
+import asyncio
+from collections.abc import Sequence
+
+from bmtop.checked import Client, Refused
+from bmtop.console import results
+from bmtop.console.deeds.messages import messages
+from bmtop.console.deeds.runner import Runner
+from bmtop.console.dialogs.confirm import Confirm
+from bmtop.console.dialogs.follow_up import FollowUp
+from bmtop.console.figures import plural
+from bmtop.console.target import Target
+from bmtop.console.text import Cell, Line
+from bmtop.incident.selection import select
+from bmtop.response.untrust import Change, Changed, NotTrusted
+
+
+def _client(target: Target, what: str) -> Client:
+    if target.client is None:
+        raise Refused(f"{target.name} is a login; choose a client to {what}, among the relay clients.")
+    return Client(target.client)
+
+
+def before_and_after(change: Change) -> list[Line]:
+    """Return what mynetworks is and will be, an entry a line where something changes."""
+    where = "BlueMind's setting mynetworks" if change.through == "bluemind" else "mynetworks"
+    told: list[Line] = [
+        (Cell(f"{where} before", "dim"),),
+        (Cell(f"  {change.before or '(empty)'}"),),
+        (Cell("and after", "dim"),),
+        (Cell(f"  {change.after or '(empty)'}", "strong"),),
+        (),
+    ]
+    for entry, instead in change.replaced:
+        into = f"is split into {plural(len(instead), 'range')} around it" if instead else "is taken out"
+        told.append((Cell(f"{entry} {into}."),))
+    return told
+
+
+async def untrust(runner: Runner, target: Target) -> None:
+    """Take the client out of mynetworks; where that was done before, offer to take it back."""
+    client = _client(target, "untrust")
+    runner.refuse_when_read_only()
+    try:
+        change = await asyncio.to_thread(runner.responder.prepare_untrust, client)
+    except NotTrusted as error:
+        await _trust_again(runner, client, error)
+        return
+    heading = f"Untrust {client}"
+    if await runner.ask(Confirm(heading, before_and_after(change), "Untrust")):
+        changed = await runner.act(heading, lambda progress: runner.responder.change_trust(change))
+        await _follow_up(runner, heading, Target(client=client), changed)
+
+
+def _told(changed: Changed) -> list[Line]:
+    told: list[Line] = [(Cell(changed.sentence, "good" if changed.ok else "alarm"),)]
+    told += [(Cell(note, "warn"),) for note in changed.notes]
+    return told + results.command(changed.command)
+
+
+async def _follow_up(runner: Runner, heading: str, target: Target, changed: Changed) -> None:
+    """Tell what came of it, and offer what it leaves: the client's queue and its open connections."""
+    told = _told(changed)
+    left: dict[str, str] = {"end": "End its connections", "undo": "Undo"}
+    queued = await asyncio.to_thread(
+        select, tuple(runner.monitor.messages.values()), target.filter, runner.monitor.accounts
+    )
+    if any(m.queue != "hold" for m in queued):
+        left = {"hold": f"Hold its {plural(len(queued), 'message')}…", **left}
+    while choice := await runner.ask(FollowUp(heading, told, tuple(left.items()), alarm=not changed.ok)):
+        del left[choice]
+        if choice == "hold":
+            await messages(runner, "hold", target)
+        elif choice == "end":
+            done = await runner.act(heading, lambda progress: runner.responder.end_connections(target.filter))
+            told = [*told, (), *results.account(done)]
+        else:
+            await _trust_again(runner, Client(target.name))
+            return
+
+
+async def _trust_again(runner: Runner, client: Client, otherwise: Refused | None = None) -> None:
+    """Put the old value of mynetworks back; raises `otherwise` where nothing is to be taken back."""
+    try:
+        change = await asyncio.to_thread(runner.responder.prepare_trust_again, client)
+    except Refused as error:
+        raise otherwise or error from None
+    heading = f"Trust {client} again"
+    if await runner.ask(Confirm(heading, before_and_after(change), "Put it back")):
+        changed = await runner.act(heading, lambda progress: runner.responder.change_trust(change))
+        await runner.tell(heading, _told(changed), alarm=not changed.ok)
+
+
+async def known(runner: Runner, target: Target) -> None:
+    """Mark the client as an honest relay, or take the mark back."""
+    client = _client(target, "mark")
+    runner.refuse_when_read_only()
+    relays = runner.monitor.picture(runner.clock()).relays
+    marked = any(relay.client == target.client and relay.known for relay in relays)
+    act = runner.responder.unmark_known if marked else runner.responder.mark_known
+    sentence = await runner.act("Known relays", lambda progress: act(client))
+    lines: Sequence[str] = [sentence, "k again takes it back." if not marked else ""]
+    runner.say(" ".join(filter(None, lines)))
