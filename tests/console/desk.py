@@ -23,6 +23,7 @@ from bmtop.incident.picture import FailedLogin, Picture, QueueGauge, Relay, Send
 from bmtop.incident.selection import Filter
 from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
+from tests.console.ward import Ward
 
 NOW = 1_795_000_000.0
 STOLEN, HONEST = "alice@example.com", "bob@example.com"
@@ -120,10 +121,11 @@ class Desk:
         self.comes_in = []
 
 
-class Hands:
+class Hands(Ward):
     """The acting side. It does to the desk's queue what it is told; `refuses` is raised instead, once."""
 
     def __init__(self, desk: Desk, *, read_only: bool = False) -> None:
+        super().__init__()
         self.desk = desk
         self.read_only = read_only
         self.plans: list[Plan] = []

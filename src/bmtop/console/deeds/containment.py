@@ -63,7 +63,7 @@ def _runbook(runner: Runner, target: Target) -> Callable[[], Runbook]:
             ) from None
 
     client = None if target.client is None else Client(target.client)
-    return lambda: runner.responder.runbook(messages, login=target.login, client=client)
+    return lambda: runner.responder.runbook(messages, login=target.login, client=client, clock=runner.clock)
 
 
 async def step(runner: Runner, containment: Containment, name: str) -> None:

@@ -1,0 +1,325 @@
+"""Containment in the console: the runbook's steps, the watch and its alarm, and keep holding."""
+
+import gc
+import re
+
+import pytest
+
+from bmtop.console.secret import Secret
+from bmtop.incident.watch import Verdict
+from tests.console.desk import BOT, HONEST, STOLEN, Desk, Hands, User, console, failed_login, message, queue_id
+from tests.console.ward import alarm
+
+MADE = "mAde-Up-pass-w0rd"
+ORDER = [
+    "Hold what is queued",
+    "Set a new password",
+    "Log out of",
+    "Empty the SASL",
+    "End its SMTP",
+    "Delete what",
+    "Watch",
+]
+
+
+def setting(count: int = 3) -> tuple[Desk, Hands]:
+    desk = Desk(*(message(n) for n in range(count)), message(50, HONEST))
+    return desk, Hands(desk)
+
+
+async def opened(user: User) -> None:
+    await user.press("c")
+    await user.sees(f"─ Contain {STOLEN}")
+
+
+async def run(user: User, step: str) -> None:
+    """Put the cursor on a step, and press enter."""
+    await user.press("home")
+    while f"▸ {step}" not in user.screen():
+        await user.press("down")
+    await user.press("enter")
+
+
+def word(user: User, step: str) -> str:
+    """The state of a step in the list."""
+    found = re.search(
+        rf"{step}.*? (TO DO|RUNNING|DONE|FAILED|LEFT OUT|MISSING|WATCHING|CONTAINED|ALARM) ", user.screen()
+    )
+    assert found, user.screen()
+    return found[1]
+
+
+async def test_the_runbook_shows_every_step_and_does_nothing_by_itself() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await opened(user)
+        screen = user.screen()
+        places = [screen.index(step) for step in ORDER]
+        assert places == sorted(places)
+        assert screen.count("TO DO") >= 8
+        for command in ("postsuper -h -", "bm-cli user password", "systemctl restart bm-ysnp"):
+            assert command in screen
+        await user.press("a", "enter")
+        await user.sees("These steps are done in order", gone=True)
+        assert not hands.steps + hands.plans + hands.logouts, "Cancel had the focus"
+        await user.press("escape")
+        screen = await user.sees("Relay clients")
+        assert "CONTAINING" not in screen
+
+
+async def test_all_steps_in_order_and_the_password_only_on_request() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await opened(user)
+        await user.press("a")
+        await user.sees("These steps are done in order")
+        await user.press("y")
+        await user.sees("3 of 3 messages chosen")
+        assert hands.passwords == {STOLEN: MADE}
+        assert hands.steps == ["cache", "connections"]
+        assert hands.watcher.on, "it watches while the list is looked at"
+        assert not [p for p in hands.plans if p.action == "purge"], "nothing is deleted before the list is confirmed"
+        await user.press("y")
+        screen = await user.sees("kept nowhere: note it down now")
+        assert MADE not in screen
+        await user.press("s")
+        assert MADE in user.screen()
+        await user.press("escape")
+        await user.sees("note it down", gone=True)
+        await user.sees("WATCHING  Quiet for 5 s")
+        assert [word(user, step) for step in ORDER] == ["DONE"] * 6 + ["WATCHING"]
+        assert word(user, "Suspend the account") == "TO DO"
+        assert MADE not in user.screen()
+        assert not [s for s in gc.get_objects() if isinstance(s, Secret) and s.reveal()]
+        assert hands.logouts == [STOLEN]
+        assert {m.login for m in desk.messages.values()} == {HONEST}
+        await user.press("escape")
+        screen = await user.sees(r"bmtop mail.*CONTAINING")
+        assert re.search(rf"{STOLEN} .*CONTAINING · 12 failed logins", screen)
+        assert "CONTAINING" not in user.line(HONEST)
+
+
+async def test_a_step_that_fails_says_why_and_hides_no_other() -> None:
+    desk, hands = setting(0)
+    hands.refused = {"cache": "bm-ysnp is masked; [b]unmask[/b] it."}
+    async with console(desk, hands) as user:
+        await opened(user)
+        await user.press("a")
+        await user.sees("These steps are done in order")
+        await user.press("y")
+        await user.sees("kept nowhere")
+        await user.press("escape")
+        await user.sees("WATCHING")
+        assert word(user, "Empty the SASL") == "FAILED"
+        assert [word(user, step) for step in ORDER if "SASL" not in step] == ["DONE"] * 5 + ["WATCHING"]
+        await user.press("home", "down", "down", "down")
+        await user.sees(r"bm-ysnp is masked; \[b\]unmask\[/b\] it\.")
+        hands.refused = {}
+        await user.press("enter")
+        screen = await user.sees("454, try again later")
+        assert "systemctl restart bm-ysnp" in screen
+        assert "cache" not in hands.steps, "it is asked before everybody's logins are touched"
+        await user.press("y")
+        await user.sees(r"cache was done\.")
+
+
+async def test_one_step_at_a_time_left_and_come_back_to() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await opened(user)
+        await run(user, "Hold what is queued")
+        await user.sees(r"3 of 3 messages held")
+        await user.press("down", "down", "x")
+        await user.sees("LEFT OUT")
+        await user.press("escape")
+        await user.sees(rf"{STOLEN} .*CONTAINING")
+        hands.keeps[0].comes_in = [queue_id(7), queue_id(8)]
+        await user.sees("HOLDING 2 held")
+        await opened(user)
+        assert word(user, "Hold what is queued") == "DONE"
+        assert word(user, "Log out of") == "LEFT OUT"
+        await user.sees("2 newly held")
+        assert "without sessions" in hands.watcher.told
+        await run(user, "Delete what")
+        await user.sees("3 of 3 messages chosen")
+        await user.press("escape")
+        await user.sees("3 of 3 messages chosen", gone=True)
+        assert word(user, "Delete what") == "TO DO"
+    assert [plan.action for plan in hands.plans] == ["hold"]
+    assert not hands.logouts
+
+
+async def test_a_password_may_be_typed_and_is_asked_about_where_the_process_list_would_show_it() -> None:
+    desk, hands = setting()
+    hands.argv_only = True
+    async with console(desk, hands) as user:
+        await opened(user)
+        for answer, expected in (("enter", {}), ("y", {STOLEN: MADE})):
+            await run(user, "Set a new password")
+            await user.sees(f"─ New password for {STOLEN}")
+            await user.press("right", "enter")
+            await user.sees("─ New password for .*\n(.*\n)*.*Set it all the same")
+            assert not hands.passwords
+            await user.press(answer)
+            await user.sees("Set it all the same", gone=True)
+            await user.when(lambda: hands.passwords == expected, "set, or left alone")  # noqa: B023
+        await user.sees("kept nowhere")
+        await user.press("escape")
+        await user.sees("kept nowhere", gone=True)
+        assert word(user, "Set a new password") == "DONE"
+        hands.argv_only = False
+        await run(user, "Set a new password")
+        await user.sees("again +")
+        await user.pilot.click("#first")
+        await user.type("Typed-By-Hand-42!")
+        await user.press("enter")
+        await user.type("Typed-By-Hand-42!")
+        await user.press("enter", "enter")
+        await user.when(lambda: hands.passwords == {STOLEN: "Typed-By-Hand-42!"}, "the typed one is set")
+        await user.sees("again +", gone=True)
+        assert "Typed-By" not in user.screen()
+        assert not [s for s in gc.get_objects() if isinstance(s, Secret) and s.reveal()]
+
+
+@pytest.mark.parametrize("size", [(140, 45), (80, 24)])
+async def test_an_alarm_is_said_in_words_heard_once_and_one_key_does_what_is_missing(size: tuple[int, int]) -> None:
+    desk, hands = setting()
+    bells = 0
+
+    def bell() -> None:
+        nonlocal bells
+        bells += 1
+
+    async with console(desk, hands, size=size) as user:
+        user.app.bell = bell  # type: ignore[method-assign]
+        await opened(user)
+        await run(user, "Watch")
+        await user.sees("WATCHING")
+        await user.press("escape", "space")
+        hands.watcher.says = alarm("connections")
+        screen = await user.sees(rf"ALARM {STOLEN}: Still sending 40 s after the new password")
+        assert "PAUSED" in screen, "it is told all the same"
+        assert "! End its SMTP connections" in re.sub(" +", " ", screen)
+        assert bells == 1
+        await user.press("space")
+        await user.sees(rf"{STOLEN} .*ALARM")
+        await user.look_again()
+        assert bells == 1
+        hands.watcher.says = alarm("cache", "connections")
+        await user.sees(r"for lack\s+of cache")
+        await user.look_again()
+        assert bells == 2, "another one is missing"
+        hands.watcher.says = alarm("connections")
+        await user.sees(r"for lack\s+of cache", gone=True)
+        await opened(user)
+        await user.sees("MISSING")
+        await user.press("escape")
+        await user.sees("! +End its SMTP")
+        await user.press("exclamation_mark")
+        await user.sees("Do it")
+        assert not hands.steps
+        await user.press("y")
+        await user.when(lambda: hands.steps == ["connections"], "what was missing is done")
+        hands.watcher.says = Verdict("watching", ("Quiet for 1 s.",))
+        await user.sees("ALARM", gone=True)
+
+
+async def test_contained_with_its_evidence() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await opened(user)
+        await run(user, "Watch")
+        evidence = ("New password: 12:00:00", "Last message: none since 12:00:01")
+        hands.watcher.says = Verdict("contained", ("Contained: quiet for 10 min.",), (), evidence)
+        screen = await user.sees("CONTAINED  Contained: quiet for 10 min")
+        for line in evidence:
+            assert line in screen
+        await user.press("escape")
+        await user.sees(rf"{STOLEN} .*CONTAINED ·")
+        assert len(hands.noted) == 1
+        await user.press("q")
+        await user.when(lambda: not user.app.is_running, "nothing is left to be asked")
+
+
+async def test_a_client_is_contained_with_its_own_steps() -> None:
+    desk, hands = setting(0)
+    desk.failed = [failed_login(BOT, succeeded=("alice", STOLEN)), failed_login("192.0.2.8")]
+    async with console(desk, hands) as user:
+        await user.press("tab", "c")
+        screen = await user.sees(f"─ Contain {re.escape(BOT)}")
+        assert "Set a new password" not in screen
+        await run(user, "Take it out of")
+        screen = await user.sees("mynetworks before")
+        assert "192.0.2.0/31" in screen
+        assert not hands.untrusted
+        await user.press("y")
+        await user.sees(f"Postfix trusts {re.escape(BOT)} no more")
+        assert word(user, "Take it out of") == "DONE"
+        await user.press("escape")
+        await user.sees(rf"{re.escape(BOT)} .*CONTAINING")
+        await user.press("tab", "c")
+        await user.sees(f"─ Contain {STOLEN}")
+        await user.press("escape")
+        await user.press("down", "c")
+        await user.sees("─ Contain 192.0.2.8")
+
+
+async def test_keep_holding_is_asked_counted_and_ended() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await user.press("H", "enter")
+        await user.sees("put on hold within a second", gone=True)
+        assert not hands.keeps, "Cancel had the focus"
+        await user.press("H")
+        await user.sees("put on hold within a second")
+        await user.press("y")
+        await user.sees(rf"{STOLEN} .*HOLDING")
+        hands.keeps[0].comes_in = [queue_id(7)]
+        screen = await user.sees("HOLDING 1 held")
+        assert "HOLDING" not in user.line(HONEST)
+        hands.keeps[0].problem = "The queue cannot be looked through."
+        await user.sees(f"PROBLEM {STOLEN}: The queue cannot be looked through")
+        await opened(user)
+        await user.sees("1 newly held")
+        assert len(hands.keeps) == 2
+        assert [keep.on for keep in hands.keeps] == [True, False], "the runbook goes on with what holds already"
+        await user.press("escape")
+        await user.press("H")
+        screen = await user.sees("1 message of .* put on hold")
+        assert not hands.keeps[0].on
+        await user.press("escape")
+        screen = await user.sees("put on hold", gone=True)
+        assert "HOLDING" not in screen
+
+
+async def test_quitting_ends_holding_and_says_so_before() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await user.press("H")
+        await user.sees("put on hold within a second")
+        await user.press("y")
+        await user.sees("HOLDING")
+        await user.press("q")
+        await user.sees(rf"{STOLEN}: keep holding ends; 0 held so far")
+        await user.press("enter")
+        await user.sees("keep holding ends", gone=True)
+        assert user.app.is_running
+        await user.press("q")
+        await user.sees("keep holding ends")
+        await user.press("y")
+        await user.when(lambda: not user.app.is_running, "it ends")
+    assert user.app.close() == [f"Keep holding has ended: 0 messages of {STOLEN} put on hold."]
+    assert not hands.keeps[0].on
+
+
+async def test_read_only_nothing_of_it_is_begun() -> None:
+    desk = Desk(message(1))
+    hands = Hands(desk, read_only=True)
+    async with console(desk, hands) as user:
+        await user.press("tab")
+        for key in ("c", "H", "t", "k"):
+            await user.press(key)
+            await user.sees("bmtop runs read-only: nothing is changed")
+            await user.press("escape")
+            await user.sees("bmtop runs read-only", gone=True)
+    assert not hands.keeps + hands.untrusted + hands.known
