@@ -1,0 +1,106 @@
+"""Relay clients in the console: untrusted with a look before, given back, and known ones marked."""
+
+import re
+
+import pytest
+
+from tests.console.desk import BOT, STOLEN, Desk, Hands, User, console, message, relay
+
+CLIENT = "192.0.2.2"
+
+
+def setting(**more: object) -> tuple[Desk, Hands]:
+    desk = Desk(*(message(n, login=None, client=CLIENT) for n in range(3)), message(60))
+    desk.relays = [relay(BOT), relay(CLIENT, kind="trusted", network="192.0.2.0/30", **more)]
+    return desk, Hands(desk)
+
+
+async def chosen(user: User) -> None:
+    await user.press("tab", "down")
+    await user.sees(rf"▸ {re.escape(CLIENT)}")
+
+
+@pytest.mark.parametrize("size", [(140, 45), (80, 24)])
+async def test_untrust_shows_mynetworks_before_and_after_and_what_is_left_to_do(size: tuple[int, int]) -> None:
+    desk, hands = setting()
+    async with console(desk, hands, size=size) as user:
+        await chosen(user)
+        await user.press("t")
+        screen = await user.sees("mynetworks before")
+        assert re.search(r"127\.0\.0\.0/8, 192\.0\.2\.0/30[^$]*127\.0\.0\.0/8, 192\.0\.2\.0/31", screen)
+        assert "192.0.2.0/30 is split into 1 range around it." in screen
+        await user.press("t", "enter")
+        await user.sees("mynetworks before", gone=True)
+        assert not hands.untrusted, "neither the same key again nor Enter did it"
+
+        await user.press("t")
+        await user.sees("mynetworks before")
+        await user.press("y")
+        screen = await user.sees(f"Postfix trusts {re.escape(CLIENT)} no more")
+        assert "postconf -e" in screen
+        await user.press("right", "enter")
+        await user.sees("3 of 3 messages chosen")
+        await user.press("y")
+        await user.sees("Put on hold 3 of 3")
+        await user.press("escape")
+        await user.sees("End its connections")
+        assert "Hold its" not in user.screen(), "that was done"
+        await user.press("right", "enter")
+        await user.sees(r"connections was done\.")
+        assert "End its" not in user.screen()
+        await user.press("escape")
+        await user.sees("connections was done", gone=True)
+    assert hands.untrusted == [CLIENT]
+    assert {m.queue for m in desk.messages.values() if m.client == CLIENT} == {"hold"}
+    assert {m.queue for m in desk.messages.values() if m.client == BOT} == {"deferred"}
+
+
+async def test_untrust_is_taken_back_from_its_result_and_by_the_same_key() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await chosen(user)
+        await user.press("t")
+        await user.sees("mynetworks before")
+        await user.press("y")
+        await user.sees("no more")
+        await user.press("right", "right", "right", "enter")
+        await user.sees("Put it back")
+        await user.press("enter")
+        await user.sees("Put it back", gone=True)
+        assert hands.untrusted == [CLIENT]
+
+        await user.press("t")
+        await user.sees("Put it back")
+        await user.press("y")
+        await user.sees(f"Postfix trusts {re.escape(CLIENT)} again")
+    assert not hands.untrusted
+
+
+async def test_what_cannot_be_untrusted_is_refused_with_a_sentence() -> None:
+    desk, hands = setting()
+    desk.relays = [relay("unknown")]
+    async with console(desk, hands) as user:
+        await user.press("t")
+        await user.sees(f"{STOLEN} is a login; choose a client to untrust, among the relay clients")
+        await user.press("escape")
+        for key in ("t", "k", "c"):
+            await user.press("tab", key)
+            await user.sees("is not an IP address")
+            await user.press("escape")
+            await user.sees("is not an IP address", gone=True)
+            await user.press("shift+tab")
+
+
+async def test_an_honest_relay_is_marked_and_the_mark_is_taken_back() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await chosen(user)
+        await user.press("k")
+        await user.sees(f"{re.escape(CLIENT)} is known as an honest relay now")
+        assert hands.known == [CLIENT]
+        desk.relays = [relay(BOT), relay(CLIENT, kind="trusted", known=True)]
+        await user.look_again()
+        await user.sees(rf"{re.escape(CLIENT)} .*KNOWN")
+        await user.press("k")
+        await user.sees(f"{re.escape(CLIENT)} is no known relay any more")
+    assert not hands.known
