@@ -196,7 +196,7 @@ class Relays:
     def _elsewhere(self, state: _Client, kind: str) -> int:
         """Return the count of what still goes elsewhere."""
         counts = state.activity.counts
-        return counts[kind] + sum(n for domain, n in counts.of(kind) if not self.territory.is_ours(domain))
+        return counts.others(kind) + sum(n for domain, n in counts.of(kind) if not self.territory.is_ours(domain))
 
     def _kind(self, client: str, state: _Client, accepted: bool) -> tuple[RelayKind, str | None]:
         """Return what the client is, and the entry that lets it in, or did when its mail was accepted."""

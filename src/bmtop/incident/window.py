@@ -1,14 +1,16 @@
 """Counts over a sliding time span, in fixed bins: old bins drop out, nothing is kept per event."""
 
-from collections import deque
 from collections.abc import Iterator
 from heapq import nsmallest
+
+from bmtop.incident.sketch import Heaviest
 
 _BINS = 60
 # Seconds. Over long spans too, a bin is short enough to tell an hour's burst from a day's mail.
 _WIDEST = 300.0
-# So many different values of a kind are told apart; those that come after them are only counted.
-_MOST = 20_000
+# So many different values of a kind are told apart; of more, the most frequent, and the others only counted.
+_MOST = 2_000
+_OTHERS = "others: "
 
 
 class _Bin:
@@ -20,13 +22,17 @@ class _Bin:
         self.kinds: dict[str, dict[str, int]] = {}
 
 
+_NO_BIN = _Bin(-1)
+
+
 class WindowCounts:
     """How often things came within the last `span` seconds. Late entries go into the bin of their own time.
 
-    A plain key counts events (`add`); a kind has values, each counted for itself (`see`).
+    A plain key counts events (`add`); a kind has values, each counted for itself (`see`). Where there are too many,
+    only the most frequent ones are, and the `others` together.
     """
 
-    __slots__ = ("_bins", "_kinds", "_most", "_open", "_plain", "_width", "changes", "dropped", "span")
+    __slots__ = ("_bins", "_kinds", "_most", "_open", "_plain", "_sketches", "_width", "changes", "dropped", "span")
 
     def __init__(self, span: float, most: int = _MOST) -> None:
         self.span = span
@@ -37,8 +43,10 @@ class WindowCounts:
         self._plain: dict[str, int] = {}
         self._kinds: dict[str, dict[str, int]] = {}
         self._width = min(max(span / _BINS, 1.0), _WIDEST)
-        self._bins: deque[_Bin] = deque()
-        self._open = _Bin(-1)
+        # A list: there are few, and tens of thousands of counts.
+        self._bins: list[_Bin] = []
+        self._open = _NO_BIN
+        self._sketches: dict[str, Heaviest[int]] | None = None
 
     def add(self, time: float, key: str, count: int = 1) -> None:
         """Count `key`."""
@@ -49,14 +57,13 @@ class WindowCounts:
         self.changes += 1
 
     def see(self, time: float, kind: str, value: str, count: int = 1) -> None:
-        """Count `value` among those of its kind; one that is too many is only counted under the kind's name."""
+        """Count `value` among those of its kind."""
         values = self._kinds.get(kind)
         if values is None:
             values = self._kinds[kind] = {}
         known = values.get(value, 0)
-        if not known and len(values) >= self._most:
-            self.add(time, kind, count)
-            return
+        if not known and (len(values) >= self._most or self._sketches is not None):
+            self._make_room(time, kind, value)
         values[value] = known + count
         number = int(time // self._width)
         kinds = (self._open if self._open.number == number else self._bin(number)).kinds
@@ -65,6 +72,24 @@ class WindowCounts:
             counts = kinds[kind] = {}
         counts[value] = counts.get(value, 0) + count
         self.changes += 1
+
+    def _make_room(self, time: float, kind: str, value: str) -> None:
+        """Leave values that are less frequent, so that there is room for one more."""
+        if self._sketches is None:
+            self._sketches = {}
+        sketch = self._sketches.get(kind)
+        if sketch is None:
+            if len(self._kinds[kind]) < self._most:
+                return
+            sketch = self._sketches[kind] = Heaviest(self._most, self.span, int, self._kinds[kind])
+        left = set(sketch.add(value, 0, time))
+        others = _OTHERS + kind
+        for one in self._bins if left else ():
+            counts = one.kinds.get(kind, {})
+            for gone in left & counts.keys():
+                count = counts.pop(gone)
+                one.plain[others] = one.plain.get(others, 0) + count
+                self._plain[others] = self._plain.get(others, 0) + count
 
     def _bin(self, number: int) -> _Bin:
         """Return the bin of this number, which is the open one from now on."""
@@ -83,16 +108,18 @@ class WindowCounts:
         """Forget what is older than the span, to a bin's width; `dropped` keeps the sums of the plain keys."""
         oldest = int((now - self.span) // self._width)
         while self._bins and self._bins[0].number < oldest:
-            old = self._bins.popleft()
+            old = self._bins.pop(0)
             self.changes += 1
             if old is self._open:
-                self._open = _Bin(-1)
+                self._open = _NO_BIN
             for key, count in old.plain.items():
                 self.dropped[key] = self.dropped.get(key, 0) + count
                 _take(self._plain, key, count)
             for kind, values in old.kinds.items():
                 for value, count in values.items():
                     _take(self._kinds[kind], value, count)
+        for sketch in self._sketches.values() if self._sketches else ():
+            sketch.settle(now)
 
     @property
     def empty(self) -> bool:
@@ -111,8 +138,18 @@ class WindowCounts:
         return self._kinds.get(kind, {}).get(value, 0)
 
     def distinct(self, kind: str) -> int:
-        """Return how many different values of a kind there are, of those that are told apart."""
-        return len(self._kinds.get(kind, ()))
+        """Return how many different values of a kind there are; where not all are told apart, at least so many."""
+        known = len(self._kinds.get(kind, ()))
+        return max(known, self._most) if self.missing(kind) else known
+
+    def others(self, kind: str) -> int:
+        """Return how often values of a kind came that are not told apart."""
+        return self[_OTHERS + kind]
+
+    def missing(self, kind: str) -> int:
+        """Return by how much the count of a value may be too low, since not all are told apart; 0 while they are."""
+        sketch = self._sketches.get(kind) if self._sketches else None
+        return sketch.missing if sketch else 0
 
     def since(self, time: float, key: str) -> int:
         """Return how often `key` came from `time` on, to a bin's width."""

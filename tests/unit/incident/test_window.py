@@ -44,16 +44,19 @@ def test_a_late_line_counts_at_its_own_time() -> None:
     assert counts["messages"] == 2
 
 
-def test_too_many_values_are_counted_but_not_told_apart() -> None:
-    counts = WindowCounts(SPAN, most=3)
-    for number in range(10):
-        counts.see(0.0, "sender", f"a{number}@example.com")
-    counts.see(0.0, "sender", "a0@example.com")
-    assert counts.distinct("sender") == 3
-    assert counts["sender"] == 7
-    assert counts.of("sender", 1) == [("a0@example.com", 2)]
+def test_of_too_many_values_the_most_frequent_are_told_apart_and_the_others_counted() -> None:
+    counts = WindowCounts(SPAN, most=100)
+    for number in range(1000):
+        counts.see(number / 100, "sender", f"a{number}@example.com")
+        if number % 10 == 5:
+            counts.see(number / 100, "sender", "often@example.com")
+    assert counts.of("sender", 1) == [("often@example.com", 100)]
+    assert len(counts.of("sender")) <= 100 <= counts.distinct("sender")
+    assert sum(count for _, count in counts.of("sender")) + counts.others("sender") == 1100
+    assert counts.missing("sender") > 0
     counts.expire(10_000.0)
-    assert (counts.distinct("sender"), counts["sender"], counts.empty) == (0, 0, True)
+    assert (counts.distinct("sender"), counts.others("sender"), counts.missing("sender")) == (0, 0, 0)
+    assert counts.empty
 
 
 def test_between_tells_who_was_there_then() -> None:
