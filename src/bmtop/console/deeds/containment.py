@@ -128,7 +128,7 @@ async def _run(runner: Runner, containment: Containment, work: Callable[[Steps],
     progress = containment.progress = Steps()
     done = await asyncio.to_thread(work, progress)
     if done.name in ("hold", "purge"):
-        await runner.monitor.refresh()
+        runner.list_again()
     return done
 
 

@@ -95,6 +95,10 @@ class Runner:
         finally:
             await self.monitor.refresh()
 
+    def list_again(self) -> None:
+        """Have the queue listed again, and do not wait for it."""
+        self._app.run_worker(self.monitor.refresh(), group="listing")
+
     def refuse_when_read_only(self) -> None:
         """Raise `Refused` before anything is asked that could not be done."""
         if self.responder.read_only:
