@@ -268,7 +268,9 @@ async def test_a_client_is_contained_with_its_own_steps() -> None:
 async def test_keep_holding_is_asked_counted_and_ended() -> None:
     desk, hands = setting()
     async with console(desk, hands) as user:
-        await user.press("H", "enter")
+        await user.press("H")
+        await user.sees("put on hold within a second")
+        await user.press("enter")
         await user.sees("put on hold within a second", gone=True)
         assert not hands.keeps, "Cancel had the focus"
         await user.press("H")
