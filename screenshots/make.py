@@ -148,7 +148,8 @@ async def shoot(monitor: StillMonitor, responder: Responder, folder: Path) -> No
 
 
 def make(folder: Path) -> None:
-    """Write the pictures into `folder`."""
+    """Write the pictures into `folder`, which is made where there is none."""
+    folder.mkdir(parents=True, exist_ok=True)
     os.environ["TZ"] = "UTC"
     time.tzset()
     place = Path(tempfile.mkdtemp(prefix="bmtop-pictures-"))
