@@ -81,8 +81,7 @@ def test_a_bot_with_an_open_connection_is_found_alarmed_about_and_stopped(tmp_pa
             wait_until(lambda: bot.sent)
             terminal.wait_for(rf"▸ {re.escape(JANE)}")
 
-            terminal.press("c")
-            terminal.wait_for(f"─ Contain {JANE}")
+            terminal.press_until("c", f"─ Contain {JANE}")
             terminal.press("Enter")
             terminal.wait_for("messages held; what comes in is held as well")
             run(terminal, "Set a new password", "Make one and set it")
@@ -104,8 +103,7 @@ def test_a_bot_with_an_open_connection_is_found_alarmed_about_and_stopped(tmp_pa
             do_what_is_missing(terminal)
             until(terminal, lambda: bot.connections > 1, "its connection was ended, and the cache lets it in again")
 
-            terminal.press("c")
-            terminal.wait_for(f"─ Contain {JANE}")
+            terminal.press_until("c", f"─ Contain {JANE}")
             terminal.wait_for("ALARM .*the SASL cache still has it")
             terminal.press("a")
             terminal.wait_for("Do all of it")

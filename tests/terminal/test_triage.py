@@ -61,14 +61,14 @@ def test_the_stolen_login_is_purged_and_given_back(server: tuple[Postfix, Played
         terminal.wait_for(rf"Purge {len(guilty)}\b")
         assert played(postfix) == before, "nothing happens before it is confirmed"
         confirm(terminal, len(guilty))
-        terminal.wait_for(rf"[Dd]eleted {len(guilty)} of {len(guilty)}")
+        terminal.wait_for(rf"Deleted {len(guilty)} of {len(guilty)}[\s\S]*ids on standard input")
 
         left = played(postfix)
         assert not spam(left)
         assert left == {id: label for id, label in before.items() if id not in guilty}, "everyone else's mail is there"
 
         terminal.press("Escape")
-        terminal.wait_gone("─ Purge: ")
+        terminal.wait_gone("ids on standard input")
         terminal.press("u")
         terminal.wait_for("Bring back…")
         terminal.press_until("Enter", rf"Bring back {len(guilty)}")
