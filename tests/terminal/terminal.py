@@ -86,6 +86,5 @@ class Terminal:
         return screen
 
     def ended(self) -> int | None:
-        """Return the exit status of the program, None while it runs."""
-        dead, status = self._tmux("display-message", "-p", "#{pane_dead} #{pane_dead_status}").split(" ")
-        return int(status) if dead == "1" else None
+        """Return the exit status of the program, None while it runs, or until tmux has it."""
+        return int(found) if (found := self._tmux("display-message", "-p", "#{pane_dead_status}").strip()) else None
