@@ -15,6 +15,10 @@ class Screen(Terminal):
         with super().running(command, width=width, height=height) as terminal:
             yield cast(Screen, terminal)
 
+    def row(self, mark: str) -> str:
+        """Return the line of the screen that has this mark, nothing where there is none."""
+        return next((line for line in self.screen().splitlines() if mark in line), "")
+
     def resize(self, width: int, height: int) -> None:
         """Give the terminal another size."""
         self._tmux("resize-window", "-x", str(width), "-y", str(height))
