@@ -34,7 +34,8 @@ def hold_on(settings: Settings, wanted: Filter, *, yes: bool) -> int:
 
 def _follow(keep: KeepHolding) -> None:
     stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # A lost terminal ends it as well: nobody would see any more that it goes on.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: stop.set())
     told = ""
     while not stop.wait(_TICK):

@@ -38,6 +38,8 @@ def _network(part: str) -> Network:
 
 def _bare(part: str) -> Network | None:
     """Return the network, which Postfix wants in brackets where it is IPv6, or None where it is none."""
+    if "%" in part:
+        return None
     try:
         return ipaddress.ip_network(part.replace("[", "").replace("]", ""))
     except ValueError:

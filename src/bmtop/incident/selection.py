@@ -25,6 +25,9 @@ def network(text: str) -> Network:
     An IPv4 address in IPv6 form (RFC 4291, 2.5.5.2) is the IPv4 address.
     """
     try:
+        if "%" in text:
+            # Any text at all may follow, line breaks included.
+            raise ValueError("an address stands here without its zone")
         found = ipaddress.ip_network(text)
     except ValueError as error:
         raise Refused(f"{text[:80]!a} is no address or range: {error}.") from None
