@@ -53,7 +53,7 @@ class Monitor:
         self._known_relays = KnownRelays(settings.state)
         self._journal = Journal(settings.state)
         self._incident = self._begin(settings.window)
-        self._lineage = Lineage(self._is_own)
+        self._lineage = Lineage(self._is_own, self._is_queued)
         self._census = Census(postfix, self._origin)
         self._listing = asyncio.Lock()
         self._listings: set[asyncio.Task[None]] = set()
@@ -96,7 +96,7 @@ class Monitor:
         before = self._incident
         self._incident = self._begin(window, before)
         self._incident.take_marks(before)
-        self._lineage = Lineage(self._is_own)
+        self._lineage = Lineage(self._is_own, self._is_queued)
         self._log.read_back = False
         self._picture = None
 
@@ -168,6 +168,9 @@ class Monitor:
 
     def _is_own(self, address: str) -> bool:
         return self._territory.is_own(address)
+
+    def _is_queued(self, id: str) -> bool:
+        return id in self.messages
 
     def _origin(self, message: Message) -> Origin | None:
         found = self._incident.origin(message) or self._lineage.origin(message)

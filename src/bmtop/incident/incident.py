@@ -1,6 +1,6 @@
 """The incident: takes events and the queue, and gives the picture. Nothing here reads or waits."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from bmtop.incident.accounts import Accounts, lower
 from bmtop.incident.blocked import Blocks, blocker
@@ -23,12 +23,17 @@ from bmtop.incident.reasons import Thresholds
 from bmtop.incident.relays import Relays
 from bmtop.incident.selection import Network
 from bmtop.incident.senders import Senders
+from bmtop.incident.steps import Steps, done
 from bmtop.incident.territory import Seen, Territory
 
 # What Postfix logs where SASL gave it no name, as for an empty one (smtpd_sasl_glue.c).
 _UNAVAILABLE = "(unavailable)"
 # Logins whose account is remembered: those of one server's people, and some that are only tried.
 _NAMES = 20_000
+# Messages that are under way without being in the queue's listing: not listed yet, or gone without a word.
+_UNLISTED = 20_000
+# What the log says of a message that has left the queue is written by then, in seconds.
+_WRITTEN_AFTER = 60.0
 # Domains that a table must be asked for: those longest unseen go first.
 _QUESTIONS = 5_000
 
@@ -89,7 +94,10 @@ class Incident:
         self.gauge = gauge or Gauge(threshold)
         self._mail: dict[str, _Mail] = {}
         self._notifications: dict[str, str] = {}
+        self._room = _UNLISTED
         self._queue: dict[str, Message] = {}
+        # When messages left the queue; their last lines may still be unread.
+        self._left: dict[str, float] = {}
         self._names: dict[str, str] = {}
         self._domains: dict[str, None] = {}
         self._log_time: float | None = None
@@ -106,8 +114,7 @@ class Incident:
             case Activated():
                 self._activated(event)
             case Removed():
-                self._mail.pop(event.id, None)
-                self._notifications.pop(event.id, None)
+                self._gone(event.id)
             case LoginFailed():
                 login = None if event.login == _UNAVAILABLE else event.login
                 account = None if login is None else self._account_of(login)
@@ -118,7 +125,20 @@ class Incident:
             case Notified():
                 self._notifications[event.notification] = event.id
 
+    def _gone(self, id: str) -> None:
+        self._mail.pop(id, None)
+        self._notifications.pop(id, None)
+
+    def _make_room(self) -> None:
+        """Forget the oldest messages that are not in the queue: they left it, and the log lacks that line."""
+        unlisted = [id for id in self._mail if id not in self._queue]
+        for id in unlisted[: -_UNLISTED // 2]:
+            self._gone(id)
+        self._room = len(self._mail) + _UNLISTED // 2
+
     def _accepted(self, event: Accepted) -> None:
+        if len(self._mail) >= self._room:
+            self._make_room()
         # Another server in front of us may name an id of its own that happens to be one of ours.
         here = event.origin is not None and self._territory.is_own(event.client)
         before = self._mail.get(event.origin or "") if here else None
@@ -134,7 +154,7 @@ class Incident:
                 shared = self._territory.is_own(event.client)
                 tried = self._breakins.accepted(event.time, event.client, event.login, account, shared=shared)
                 if tried is not None:
-                    self._senders.broke_in(account, tried)
+                    self._senders.broke_in(event.time, account, tried)
         origin = Origin(event.id, event.login, event.client, event.name)
         self._mail[event.id] = _Mail(origin, account, reinjected=False)
 
@@ -166,7 +186,7 @@ class Incident:
         again = event.status == "deferred" and mail.deferred >= mail.recipients
         mail.deferred += event.status == "deferred"
         if mail.account is not None:
-            activity = self._senders.activity(mail.account)
+            activity = self._senders.activity(mail.account, event.time)
             if mail.counted < mail.recipients:
                 activity.sent_to(event.time, event.recipient)
                 mail.counted += 1
@@ -237,11 +257,25 @@ class Incident:
             if self._queue.pop(message.id, None) is not None:
                 self._senders.queued(message, -1)
                 self._relays.queued(message, -1)
+                self._left.pop(message.id, None)
+                self._left[message.id] = now
         for message in added:
             self._queue[message.id] = message
             self._senders.queued(message, 1)
             self._relays.queued(message, 1)
         self._listed = now
+        self._forget_left()
+
+    def _forget_left(self) -> None:
+        """Forget the messages that left the queue, once the log is read beyond that; it may lack their last line."""
+        read_to = self._log_time or 0.0
+        while self._left:
+            id = next(iter(self._left))
+            if self._left[id] + _WRITTEN_AFTER > read_to and len(self._left) <= _UNLISTED:
+                break
+            del self._left[id]
+            if id not in self._queue:
+                self._gone(id)
 
     def territory(self, territory: Territory) -> None:
         """Take a changed configuration."""
@@ -262,21 +296,42 @@ class Incident:
 
     def picture(self, now: float, *, complete: bool, problems: tuple[str, ...] = ()) -> Picture:
         """Return what is known at `now`."""
+        return done(self.draw(now, complete=complete, problems=problems))
+
+    def draw(self, now: float, *, complete: bool, problems: tuple[str, ...] = ()) -> Steps[Picture]:
+        """Return the same, in steps of a few milliseconds at most; events may be fed in between."""
         known = self._listed is not None
+        senders = yield from self._senders.read(now, known)
+        relays = yield from self._relays.read(now, known)
+        failed_logins = yield from self._breakins.read(now)
+        attacked = yield from self._breakins.attacked(now)
         return Picture(
             generated=now,
             window=self.window,
             complete=complete,
             queue=self.gauge.read(now),
-            senders=self._senders.read(now, known),
-            relays=self._relays.read(now, known),
-            failed_logins=self._breakins.read(now),
+            senders=senders,
+            relays=relays,
+            failed_logins=failed_logins,
             log_time=self._log_time,
             listed=self._listed,
-            problems=problems,
-            attacked=self._breakins.attacked(now),
+            problems=(*problems, *self._not_exact()),
+            attacked=attacked,
             blocked=self._blocks.read(now),
         )
+
+    def _not_exact(self) -> Iterator[str]:
+        """Yield a sentence for everything of which there is too much to count it exactly."""
+        for missing, what, which in (
+            (self._senders.missing, "logins sent", "messages"),
+            (self._relays.missing, "relay clients came", "messages or tries"),
+            (self._breakins.missing, "clients failed to log in, or at so many accounts,", "failures"),
+        ):
+            if missing:
+                yield (
+                    f"So many {what} in this window that only the busiest are told apart: a sketch, in which one may"
+                    f" lack up to {missing:,} {which}. A shorter window (w) is exact again."
+                )
 
     def login_detail(self, login: str) -> Detail:
         """Return the details of the account that `login` belongs to, as of the last picture."""

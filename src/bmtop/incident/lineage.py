@@ -12,6 +12,8 @@ from bmtop.incident.selection import Filter, unquoted
 
 _QUEUED_AS = re.compile(r"\bqueued as ([0-9A-Za-z]{6,36})\b")
 _RELAY_ADDRESS = re.compile(r"\[([0-9A-Fa-f:.]+)\]:\d+$")
+# Messages that are under way without being in the queue's listing: not listed yet, or gone without a word.
+_UNLISTED = 20_000
 
 
 class Source(NamedTuple):
@@ -31,10 +33,14 @@ class _Returned(NamedTuple):
 
 
 class Lineage:
-    """Feed it events in the order of the log. `is_own` tells whether an address is the server's own."""
+    """Feed it events in the order of the log. `is_own` tells whether an address is the server's own, `is_queued`
+    whether a queue id was in the newest listing.
+    """
 
-    def __init__(self, is_own: Callable[[str], bool]) -> None:
+    def __init__(self, is_own: Callable[[str], bool], is_queued: Callable[[str], bool] = lambda id: False) -> None:
         self._is_own = is_own
+        self._is_queued = is_queued
+        self._room = _UNLISTED
         self._sources: dict[str, Source] = {}
         self._senders: dict[str, str] = {}
         self._returned: dict[str, _Returned] = {}
@@ -50,14 +56,28 @@ class Lineage:
                 before = self._sources.get(event.origin) if event.origin else None
                 origin = before.origin if before else Origin(event.id, event.login, event.client, event.name)
                 self._sources[event.id] = Source(event.id, origin, event.time)
+                if len(self._sources) >= self._room:
+                    self._make_room()
             case Activated():
                 self._senders[event.id] = event.sender
             case Notified():
                 if event.id in self._sources:
                     self._reports[event.notification] = self._source(event.id)
             case Removed():
-                for known in (self._sources, self._senders, self._returned, self._reports):
-                    known.pop(event.id, None)
+                self._gone(event.id)
+
+    def _gone(self, id: str) -> None:
+        for known in (self._sources, self._senders, self._returned, self._reports):
+            known.pop(id, None)
+
+    def _make_room(self) -> None:
+        """Forget the oldest messages that are not in the queue: they left it, and the log lacks that line."""
+        unlisted = [id for id in self._sources if not self._is_queued(id)]
+        for id in unlisted[: -_UNLISTED // 2]:
+            self._gone(id)
+        # What began before the log did is known by its sender alone.
+        self._senders = {id: sender for id, sender in self._senders.items() if id in self._sources}
+        self._room = len(self._sources) + _UNLISTED // 2
 
     def _sent(self, event: Delivery) -> None:
         """Note under which id our own smtpd took a message back.

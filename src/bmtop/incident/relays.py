@@ -9,10 +9,15 @@ from bmtop.incident.message import Message
 from bmtop.incident.picture import Relay, RelayKind
 from bmtop.incident.reasons import Thresholds, judge
 from bmtop.incident.selection import Network
+from bmtop.incident.sketch import Heaviest
+from bmtop.incident.steps import Steps
 from bmtop.incident.territory import Territory, address_of
 
-# Anybody can be refused, from any address: the clients longest unseen go first.
-_CLIENTS = 20_000
+# Anybody can be refused, from any address: of more clients than these, those are told apart whose mail was accepted,
+# and those that tried most.
+_CLIENTS = 10_000
+# Rows that are looked at in a step.
+_STEP = 16
 _ORDER: dict[RelayKind, int] = {"open": 0, "trusted": 1, "refused": 2}
 _OPEN = "outside mynetworks, and its mail for elsewhere was accepted"
 
@@ -34,6 +39,10 @@ class _Client:
         self.made_of: tuple[object, ...] = ()
         self.row: Relay | None = None
 
+    @property
+    def weight(self) -> int:
+        return self.activity.counts["refused"] + self.activity.counts["messages"]
+
 
 class Relays:
     """Every client whose mail went elsewhere, or was refused as relaying. `known` ones were marked as honest."""
@@ -44,16 +53,23 @@ class Relays:
         self.untrusted: Mapping[str, tuple[str, float]] = {}
         self._limits = limits
         self._window = window
-        self._clients: dict[str, _Client] = {}
+        self._heaviest = Heaviest[_Client](
+            _CLIENTS, window, lambda client: client.weight, lambda client: client.accepted > 0
+        )
+        self._clients = self._heaviest.known
         self._queued: dict[str, Queued] = {}
+        # Those that have mail in the queue, and did nothing in the window.
+        self._only_queued: dict[str, _Client] = {}
+        # The newest rows' clients: in an order that is nearly right, they are quickly put in order.
+        self._order: list[str] = []
         # Whose each queued message was counted as: the configuration may have changed when it leaves.
         self._owners: dict[str, str] = {}
 
-    def _client(self, client: str, name: str) -> _Client:
-        found = self._clients.pop(client, None) or _Client(self._window)
-        self._clients[client] = found
-        if len(self._clients) > _CLIENTS:
-            del self._clients[next(iter(self._clients))]
+    def _client(self, client: str, name: str, time: float) -> _Client:
+        found = self._clients.get(client)
+        if found is None:
+            found = _Client(self._window)
+            self._heaviest.add(client, found, time)
         if name != "unknown":
             found.name = name
         return found
@@ -62,13 +78,13 @@ class Relays:
         """A try was refused with `Relay access denied`."""
         if self.territory.is_own(client):
             return
-        found = self._client(client, name)
+        found = self._client(client, name, time)
         found.activity.counts.add(time, "refused")
         found.refused = max(found.refused, time)
 
     def relayed(self, time: float, client: str, name: str, domain: str, sender: str | None) -> None:
         """A recipient at `domain`, elsewhere, was tried; `sender` is that of a message that was not yet counted."""
-        found = self._client(client, name)
+        found = self._client(client, name, time)
         activity = found.activity
         activity.counts.see(time, "domain", domain)
         if sender is None:
@@ -87,7 +103,7 @@ class Relays:
 
     def delivered(self, time: float, client: str, status: str, dsn: str, recipient: str) -> None:
         """A recipient elsewhere was sent to, deferred, bounced or given up."""
-        self._client(client, "unknown").activity.delivered(time, status, dsn, recipient)
+        self._client(client, "unknown", time).activity.delivered(time, status, dsn, recipient)
 
     def queued(self, message: Message, change: int) -> None:
         """A message came into the queue (`change` 1) or left it (-1)."""
@@ -117,14 +133,33 @@ class Relays:
         for message in messages:
             self.queued(message, 1)
 
-    def read(self, now: float, queue_known: bool) -> tuple[Relay, ...]:
+    @property
+    def missing(self) -> int:
+        """How many tries a client may lack, since not all clients are told apart; 0 while they are."""
+        return self._heaviest.missing
+
+    def read(self, now: float, queue_known: bool) -> Steps[tuple[Relay, ...]]:
         """Return the rows: known ones last; before them open ones, trusted, refused; each the surest first."""
-        for client, state in list(self._clients.items()):
-            state.activity.counts.expire(now)
-            if state.activity.counts.empty:
-                del self._clients[client]
-        clients = self._clients.keys() | self._queued.keys()
-        rows = [row for client in clients if (row := self._row(client, queue_known)) is not None]
+        self._heaviest.settle(now)
+        rows, only_queued = [], {}
+        clients = dict.fromkeys((*self._order, *self._clients, *self._queued))
+        for number, client in enumerate(clients):
+            if number % _STEP == 0:
+                yield
+            state, queued = self._clients.get(client), self._queued.get(client)
+            if state is not None:
+                state.activity.counts.expire(now)
+                if state.activity.counts.empty:
+                    self._heaviest.remove(client)
+                    state = None
+            if state is None and queued is not None:
+                state = only_queued[client] = self._only_queued.get(client) or _Client(self._window)
+            if state is not None:
+                row = self._row(client, state, queued or Queued(), queue_known)
+                if row is not None:
+                    rows.append(row)
+        self._only_queued = only_queued
+        yield
         rows.sort(
             key=lambda row: (
                 row.known,
@@ -135,6 +170,8 @@ class Relays:
                 row.client,
             )
         )
+        self._order = [row.client for row in rows]
+        yield
         return tuple(rows)
 
     def of(self, client: str) -> tuple[Activity, Queued]:
@@ -152,9 +189,7 @@ class Relays:
         address = address_of(client)
         return address is not None and any(address in network for network in self.known)
 
-    def _row(self, client: str, queue_known: bool) -> Relay | None:
-        state = self._clients.get(client) or _Client(self._window)
-        queued = self._queued.get(client) or Queued()
+    def _row(self, client: str, state: _Client, queued: Queued, queue_known: bool) -> Relay | None:
         known = self.is_known(client)
         counted = state.activity.counts.changes, queued.changes
         made_of = (*counted, queue_known, known, self.untrusted.get(client), self.territory)

@@ -7,11 +7,17 @@ from bmtop.incident.activity import Activity, Owner, Queued
 from bmtop.incident.message import Message
 from bmtop.incident.picture import Sender
 from bmtop.incident.reasons import BreakIn, Figures, Thresholds, judge
+from bmtop.incident.sketch import Heaviest
+from bmtop.incident.steps import Steps
 from bmtop.incident.territory import Territory
 
 _RATE_SPAN = 300.0
+# So many accounts are told apart; of more, the busiest, and those that somebody may have broken into.
+_ACCOUNTS = 10_000
 # Accounts that are remembered though they were quiet for the whole window.
-_RESTING = 10_000
+_RESTING = 5_000
+# Rows that are looked at in a step.
+_STEP = 16
 
 
 class _Account:
@@ -25,6 +31,15 @@ class _Account:
         self.made_of: tuple[object, ...] = ()
         self.row: Sender | None = None
 
+    @property
+    def weight(self) -> int:
+        return self.activity.counts["messages"]
+
+    @property
+    def matters(self) -> bool:
+        """Whether somebody may have broken into it: then it is not forgotten for those that send more."""
+        return self.break_in is not None and self.break_in.failures > 0
+
 
 class Senders:
     """Every account that sent, or has mail in the queue, kept up by events. Who only failed to log in is none."""
@@ -34,36 +49,43 @@ class Senders:
         self.territory = territory
         self._limits = limits
         self._window = window
-        self._accounts: dict[str, _Account] = {}
+        self._heaviest = Heaviest[_Account](
+            _ACCOUNTS, window, lambda account: account.weight, lambda account: account.matters
+        )
+        self._accounts = self._heaviest.known
         self._resting: dict[str, _Account] = {}
         self._queued: dict[str, Queued] = {}
+        # Those that have mail in the queue, and did not send any in the window.
+        self._only_queued: dict[str, _Account] = {}
+        # The newest rows' logins: in an order that is nearly right, they are quickly put in order.
+        self._order: list[str] = []
 
     def accepted(self, time: float, account: str, login: str, client: str) -> bool:
         """A message came in with this login; tell whether it is the account's first one from that client."""
-        activity = self.activity(account)
+        activity = self._account(account, time).activity
         activity.counts.see(time, "login", login)
         first = activity.message(time, client)
         if first and activity.first_foreign is None and self._is_foreign(client):
             activity.first_foreign = (time, client)
         return first
 
-    def activity(self, account: str) -> Activity:
-        """Return what counts for this account."""
-        return self._account(account).activity
+    def activity(self, account: str, time: float) -> Activity:
+        """Return what counts for this account, which did something at `time`."""
+        return self._account(account, time).activity
 
     def _is_foreign(self, client: str) -> bool:
         return not self.territory.is_own(client) and self.territory.lets_in(client) is None
 
-    def broke_in(self, account: str, tried: BreakIn) -> None:
+    def broke_in(self, time: float, account: str, tried: BreakIn) -> None:
         """Logins had failed before a client got into this account for the first time."""
-        found = self._account(account)
+        found = self._account(account, time)
         before = found.break_in
         if before is None or (tried.failures, tried.others_failures) > (before.failures, before.others_failures):
             found.break_in = tried
 
     def activated(self, time: float, account: str, sender: str, recipients: int) -> None:
         """The queue manager took up a message of this account for the first time."""
-        activity = self._account(account).activity
+        activity = self._account(account, time).activity
         activity.counts.add(time, "recipients", recipients)
         activity.sender(time, sender, self._owner(account, sender))
 
@@ -91,33 +113,51 @@ class Senders:
         if not queued.messages:
             del self._queued[account]
 
-    def read(self, now: float, queue_known: bool) -> tuple[Sender, ...]:
+    @property
+    def missing(self) -> int:
+        """How many messages an account may lack, since not all accounts are told apart; 0 while they are."""
+        return self._heaviest.missing
+
+    def read(self, now: float, queue_known: bool) -> Steps[tuple[Sender, ...]]:
         """Return the rows: the suspected first, the surest of them on top; then by volume."""
-        for name, account in list(self._accounts.items()):
-            account.activity.counts.expire(now)
-            if account.activity.counts.empty:
-                self._rest(name)
-        names = {name for name, account in self._accounts.items() if account.activity.counts["messages"]}
-        names |= self._queued.keys()
-        rows = [self._row(now, name, queue_known) for name in names]
+        self._heaviest.settle(now)
+        rows, only_queued = [], {}
+        names = dict.fromkeys((*self._order, *self._accounts, *self._queued))
+        for number, name in enumerate(names):
+            if number % _STEP == 0:
+                yield
+            account, queued = self._accounts.get(name), self._queued.get(name)
+            if account is not None:
+                account.activity.counts.expire(now)
+                if account.activity.counts.empty:
+                    self._rest(name)
+                if not account.activity.counts["messages"]:
+                    account = None
+            if account is None and queued is not None:
+                account = only_queued[name] = self._known(name)[0]
+            if account is not None:
+                rows.append(self._row(now, name, account, queued or Queued(), queue_known))
+        self._only_queued = only_queued
+        yield
         rows.sort(key=lambda row: (-row.suspicion, -max(row.messages, row.queued or 0), row.login))
+        self._order = [row.login for row in rows]
+        yield
         return tuple(rows)
 
     def _rest(self, name: str) -> None:
         """Put an account aside that nothing came of in the window; where it sent from is still known."""
-        self._resting[name] = self._accounts.pop(name)
+        self._resting[name] = self._heaviest.remove(name)
         if len(self._resting) > _RESTING:
             del self._resting[next(iter(self._resting))]
 
-    def _account(self, name: str) -> _Account:
+    def _account(self, name: str, time: float) -> _Account:
         found = self._accounts.get(name)
         if found is None:
-            rested = self._resting.pop(name) if name in self._resting else None
-            found = self._accounts[name] = rested or _Account(self._window)
+            found = self._resting.pop(name) if name in self._resting else _Account(self._window)
+            self._heaviest.add(name, found, time)
         return found
 
-    def _row(self, now: float, name: str, queue_known: bool) -> Sender:
-        account, queued = self._known(name)
+    def _row(self, now: float, name: str, account: _Account, queued: Queued, queue_known: bool) -> Sender:
         counts = account.activity.counts
         span = min(_RATE_SPAN, self._window)
         rate = counts.since(now - span, "messages") * 60 / span
@@ -169,5 +209,7 @@ class Senders:
         return account.activity, queued
 
     def _known(self, name: str) -> tuple[_Account, Queued]:
-        account = self._accounts.get(name) or self._resting.get(name) or _Account(self._window)
+        account = (
+            self._accounts.get(name) or self._resting.get(name) or self._only_queued.get(name) or _Account(self._window)
+        )
         return account, self._queued.get(name) or Queued()

@@ -17,18 +17,24 @@ _BATCH = 0.5
 
 class Heaviest(Generic[T]):
     """What is `known` of each key, of at most `most` of them. `weight` tells from that how heavy a key was within
-    the last `span` seconds.
+    the last `span` seconds, `matters` that it is to be kept however light it is, if there are not too many such.
     """
 
-    __slots__ = ("_before", "_most", "_past", "_raised", "_raises", "_span", "_weight", "known")
+    __slots__ = ("_before", "_matters", "_most", "_past", "_raised", "_raises", "_span", "_weight", "known")
 
     def __init__(
-        self, most: int, span: float, weight: Callable[[T], int], known: dict[str, T] | None = None
+        self,
+        most: int,
+        span: float,
+        weight: Callable[[T], int],
+        matters: Callable[[T], bool] = lambda what: False,
+        known: dict[str, T] | None = None,
     ) -> None:
         self.known = {} if known is None else known
         self._most = most
         self._span = span
         self._weight = weight
+        self._matters = matters
         # By how much each batch raised the weight of what was dropped, and when; all of that together, and what
         # of it is out of the span by now.
         self._raises: deque[tuple[float, int]] = deque()
@@ -66,6 +72,8 @@ class Heaviest(Generic[T]):
         past, before, weight = self._past, self._before, self._weight
         weights = {key: weight(what) + max(0, before.get(key, 0) - past) for key, what in self.known.items()}
         count = max(1, int(self._most * _BATCH))
+        lighter = {key: weight for key, weight in weights.items() if not self._matters(self.known[key])}
+        weights = lighter if len(lighter) >= count else weights
         limit = _limit(weights, count)
         dropped = [key for key, weight in weights.items() if weight <= limit][:count]
         for key in dropped:

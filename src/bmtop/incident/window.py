@@ -81,7 +81,7 @@ class WindowCounts:
         if sketch is None:
             if len(self._kinds[kind]) < self._most:
                 return
-            sketch = self._sketches[kind] = Heaviest(self._most, self.span, int, self._kinds[kind])
+            sketch = self._sketches[kind] = Heaviest(self._most, self.span, int, known=self._kinds[kind])
         left = set(sketch.add(value, 0, time))
         others = _OTHERS + kind
         for one in self._bins if left else ():

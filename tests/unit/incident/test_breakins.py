@@ -103,5 +103,7 @@ def test_memory_is_bounded_whatever_addresses_and_names_are_tried() -> None:
     for number in range(3_000):
         log.fail(f"other{number}", BOT)
     rows = log.picture().failed_logins
-    assert len(rows) == 10_000
-    assert (client(log, BOT).failures, len(client(log, BOT).logins)) == (3_000, 1_000)
+    assert 5_000 <= len(rows) <= 10_000
+    assert client(log, BOT).failures == 3_009, "the one that matters is not forgotten for those that do not"
+    assert 500 <= len(client(log, BOT).logins) <= 1_000
+    assert any("sketch" in problem for problem in log.picture().problems)
