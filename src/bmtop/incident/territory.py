@@ -13,7 +13,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _INWARD = frozenset({"local", "virtual", "lmtp", "pipe", "discard"})
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def address_of(client: str) -> Address | None:
     """Return a client's address, an IPv4 address that is written as IPv6 as the former; None for `unknown`."""
     try:
@@ -23,7 +23,7 @@ def address_of(client: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def place(client: str) -> str:
     """Return what stays the same while one machine changes its address: of IPv6, the /64 (RFC 8981); else itself."""
     address = address_of(client)

@@ -34,7 +34,7 @@ class LogClock:
     def known(self) -> dict[str, float | None]:
         """Return what `epoch` said of each stamp, as far as it still holds."""
         quarter = int(self._now() // _QUARTER)
-        if quarter != self._quarter or len(self._seconds) > 100_000:
+        if quarter != self._quarter or len(self._seconds) > 10_000:
             self._quarter = quarter
             self._seconds.clear()
         return self._seconds
