@@ -94,7 +94,7 @@ def test_a_target_without_an_at_is_everyone(toy: Toy, target: str) -> None:
     ("password", "written"),
     [
         ("Plain-4711", "--password Plain-4711\n"),
-        ('Qu"ote \\back #hash\'s', '--password "Qu\\"ote \\\\back #hash\'s"\n'),
+        ("Qu\"ote \\back #hash's", '--password "Qu\\"ote \\\\back #hash\'s"\n'),
         ("twolines", "--password\n'twolines'\n# a comment"),
     ],
 )

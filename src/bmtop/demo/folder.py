@@ -132,4 +132,3 @@ def _accounts(now: float) -> dict[str, Any]:
             "external-url": cast.HOST,
         },
     }  # fmt: skip
-
