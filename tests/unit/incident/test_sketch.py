@@ -32,8 +32,8 @@ def test_no_count_lacks_more_than_is_said(keys: list[int]) -> None:
     for time, key in enumerate(keys):
         weigh(sketch, str(key), float(time))
     assert len(sketch.known) <= 10
-    for key, count in Counter(map(str, keys)).items():
-        assert len(sketch.known.get(key, ())) >= count - sketch.missing
+    for name, count in Counter(map(str, keys)).items():
+        assert len(sketch.known.get(name, [])) >= count - sketch.missing
 
 
 def test_the_heaviest_is_kept_among_ever_more_keys_whenever_it_begins() -> None:
