@@ -18,6 +18,7 @@ from bmtop.bluemind import OnlyInArgv
 from bmtop.checked import Login, QueueId
 from bmtop.console.app import BmtopApp
 from bmtop.incident.accounts import Accounts
+from bmtop.incident.detail import Detail
 from bmtop.incident.message import Envelope, Message
 from bmtop.incident.picture import FailedLogin, Picture, QueueGauge, Relay, Sender, State
 from bmtop.incident.selection import Filter
@@ -100,6 +101,7 @@ class Desk:
         self.complete = True
         self.comes_in: list[Message] = []
         self.notifications: list[Message] = []
+        self.details: dict[str, Detail] = {}
 
     def bounces(self, wanted: Filter, chosen: Collection[Message]) -> tuple[Message, ...]:
         return tuple(self.notifications)
@@ -112,6 +114,12 @@ class Desk:
             now or NOW, self.window, self.complete, self.queue, tuple(self.senders), tuple(self.relays),
             tuple(self.failed), NOW - 2, NOW - 3, self.problems,
         )  # fmt: skip
+
+    def login_detail(self, login: str) -> Detail:
+        return self.details.get(login, Detail(login, (), 0, 0, 0, 0, 0, 0, None, None))
+
+    def client_detail(self, client: str) -> Detail:
+        return self.login_detail(client)
 
     def log_lines(self, after: int) -> tuple[int, list[str]]:
         return len(self.lines), self.lines[after:][-2000:]

@@ -7,6 +7,7 @@ from bmtop.console.figures import clock, count, duration, plural, rate, share, s
 from bmtop.console.panes.journal import STATES, actions
 from bmtop.console.target import Target
 from bmtop.console.text import Cell, Kind, Line
+from bmtop.incident.detail import Detail
 from bmtop.incident.message import Message
 from bmtop.incident.picture import QUEUES, FailedLogin, Picture, Relay, Sender
 from bmtop.response.journal import Entry
@@ -80,6 +81,25 @@ def relay(found: Relay, now: float) -> list[Line]:
         ),
         _row("last", clock(found.last_seen, now)),
     ]
+
+
+def detail(found: Detail, now: float) -> list[Line]:
+    """Return the time line, and who and where its mail went to."""
+    told: list[Line] = []
+    if found.moments:
+        told.append((Cell("Time line", "strong"),))
+        told += [_row(clock(m.time, now), m.what, f"  {m.figure}" if m.figure else "") for m in found.moments]
+        told.append(())
+    lists = [
+        *_list("senders", found.senders, len(found.senders)),
+        *_list("to domains", found.domains, len(found.domains)),
+        *_list("tried from", found.tried_from, len(found.tried_from)),
+    ]
+    if found.unknown:
+        lists.append(
+            _row("unknown users", plural(found.unknown, "recipient that does", "recipients that do") + " not exist")
+        )
+    return [*told, (Cell("Its mail in the window", "strong"),), *lists, ()] if lists else told
 
 
 def failed(found: FailedLogin, now: float) -> list[Line]:

@@ -50,6 +50,12 @@ class Acting(Screen[None]):
         """The login or client that is selected."""
         raise NotImplementedError
 
+    @property
+    def aside(self) -> frozenset[str]:
+        """The keys that are for the other kind of target: they come last where not all have room."""
+        target = self.target
+        return frozenset("tk") if target is None or target.login is not None else frozenset("lp")
+
     def _begin(self, deed: Callable[[Runner, Target], Coroutine[Any, Any, None]]) -> None:
         target = self.target
         if target is None:

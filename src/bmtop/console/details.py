@@ -19,6 +19,7 @@ from bmtop.console.ports import Monitor, Responder
 from bmtop.console.says import Says
 from bmtop.console.target import Target
 from bmtop.console.text import Cell, Line, content
+from bmtop.incident.detail import Detail
 from bmtop.incident.message import Message
 from bmtop.incident.selection import select
 from bmtop.server import CommandFailed
@@ -62,6 +63,7 @@ class Details(Acting):
     async def action_read(self) -> None:
         now = self._clock()
         told = about.activity(self._target, self._monitor.picture(now), now)
+        told += about.detail(self._detail(), now)
         queue, accounts = tuple(self._monitor.messages.values()), self._monitor.accounts
         try:
             self._messages = await asyncio.to_thread(lambda: select(queue, self._target.filter, accounts))
@@ -74,6 +76,11 @@ class Details(Acting):
             told += [(), *(self._subjects or [(Cell("Subjects", "strong"), Cell("  s reads them", "dim"))])]
         self.query_one("#told", Says).say(*told)
         self.query_one("#details").border_subtitle = content(self, f"as of {clock(now, now)} · r reads again")
+
+    def _detail(self) -> Detail:
+        if self._target.login is not None:
+            return self._monitor.login_detail(self._target.login)
+        return self._monitor.client_detail(self._target.name)
 
     @work(exclusive=True, group="subjects")
     async def action_subjects(self) -> None:

@@ -190,6 +190,7 @@ class Overview(Acting):
         target = self._pane.target
         if target is not None:
             self._selected = target
+            self.refresh_bindings()
             if self._following:
                 self.query_one(LiveLog).follow_target(target, self._clock())
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from bmtop.checked import Client, Login, QueueId
 from bmtop.incident.accounts import Accounts
+from bmtop.incident.detail import Detail
 from bmtop.incident.message import Message
 from bmtop.incident.picture import Picture
 from bmtop.incident.selection import Filter
@@ -34,6 +35,12 @@ class Monitor(Protocol):
 
     def picture(self, now: float | None = None) -> Picture:
         """Return what is known at `now`, in epoch seconds."""
+
+    def login_detail(self, login: str) -> Detail:
+        """Return the details of an account, as of the last picture."""
+
+    def client_detail(self, client: str) -> Detail:
+        """Return the details of a client, as of the last picture."""
 
     def log_lines(self, after: int) -> tuple[int, list[str]]:
         """Return how many lines came in so far, and the newest of those after the first `after`."""

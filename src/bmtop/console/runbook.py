@@ -108,12 +108,10 @@ class RunbookScreen(Screen[None]):
     AUTO_FOCUS = "#steps"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "all", "All steps", tooltip="run what is still to do or has failed, in order"),
-        Binding(
-            "exclamation_mark", "remedy", "Missing step", key_display="!", tooltip="run the step that the alarm names"
-        ),
+        Binding("exclamation_mark", "remedy", "Missing", key_display="!", tooltip="run the step that the alarm names"),
+        Binding("escape", "back", "Back", tooltip="back to the panes; what runs goes on"),
         Binding("x", "skip", "Leave out", tooltip="leave the step out, by choice"),
         Binding("s", "stop", "Stop", tooltip="stop the step that is running, at the next safe moment"),
-        Binding("escape", "back", "Back", tooltip="back to the panes; what runs goes on"),
     ]
 
     def __init__(self, containment: Containment, runner: Runner, step: StepDeed, all_steps: Deed) -> None:

@@ -24,6 +24,8 @@ class KeyBar(Widget):
     def _keys(self) -> list[tuple[str, str, str]]:
         """Return the key, as shown and as pressed, and what it does."""
         active = [(key, found.binding) for key, found in self.screen.active_bindings.items() if found.enabled]
+        aside: frozenset[str] = getattr(self.screen, "aside", frozenset())
+        active.sort(key=lambda key: key[0] in aside)
         return [(self.app.get_key_display(b), key, b.description) for key, b in active if b.show and b.description]
 
     def render(self) -> Content:
