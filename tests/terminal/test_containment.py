@@ -117,9 +117,13 @@ def test_a_bot_with_an_open_connection_is_found_alarmed_about_and_stopped(tmp_pa
             until(terminal, lambda: bot.shut_out, "it cannot log in any more")
             assert connected_to(postfix) == []
             sent = list(bot.ids)
+
+            def all_held() -> bool:
+                held = {path.name for path in (postfix.spool / "hold").iterdir()}
+                return set(sent) & set(postfix.queue()) <= held
+
+            until(terminal, all_held, "what came in after the purge is held")
             queue = postfix.queue()
-            held = {path.name for path in (postfix.spool / "hold").iterdir()}
-            assert set(sent) & set(queue) <= held, "what came in after the purge is held"
             assert len(set(sent) & set(queue)) < len(sent)
             assert letter in queue
             assert letter not in held, "the colleague's letter was left alone"
