@@ -43,8 +43,8 @@ def postfix_of(settings: Settings) -> Postfix:
 
 def reader_and_responder(settings: Settings) -> tuple[Monitor, Responder]:
     """Return what reads this server, and what acts on it."""
-    postfix = postfix_of(settings)
-    return Monitor(settings, postfix), Responder(settings, postfix)
+    # Each on a Postfix of its own: where reading is stopped, an action still comes to its end.
+    return Monitor(settings, postfix_of(settings)), Responder(settings, postfix_of(settings))
 
 
 def export(picture: Picture, settings: Settings) -> Path:
