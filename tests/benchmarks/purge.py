@@ -42,6 +42,7 @@ class Stock:
     def __init__(self, postfix: Postfix, ids: Iterable[str]) -> None:
         self._postfix = postfix
         self._owner = (postfix.spool / "deferred").stat().st_uid
+        self._next_try = time.time() + 4 * 3600
         files = postfix.files()
         self._stored = [Stored(files[id].read_bytes(), _reasons(postfix, id), id) for id in ids]
         self.ids = tuple(stored.old_id for stored in self._stored)
@@ -74,6 +75,8 @@ class Stock:
             os.chown(folder, self._owner, -1)
         os.chown(draft, self._owner, -1)
         draft.chmod(mode)
+        # When it is to be tried again: not while this goes on.
+        os.utime(draft, (self._next_try, self._next_try))
         draft.rename(folder / id)
 
 
@@ -91,8 +94,6 @@ def _timed(act: Callable[[], object]) -> float:
 def measure(given: Inputs, *, repeat: int) -> list[Row]:
     """Return the rows about purge and undo. Raises `Wrong` where not exactly alice's messages were deleted."""
     postfix, state = given.postfix, given.folder / "purge-state"
-    # The queue manager has no reason to try anything again meanwhile.
-    postfix.postconf(queue_run_delay="3h")
     log = given.folder / "purge.log"
     write_day(log, given.lines, given.queued * _LINES_A_MESSAGE, time.time())
     monitor, responder = reader_and_responder(Settings(postfix=postfix.etc, log=log, state=state))

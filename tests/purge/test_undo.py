@@ -105,11 +105,12 @@ def test_ids_fit_their_files(request: pytest.FixtureRequest, kind: str, elsewher
             assert len(done["done"]) == 6
             assert labels(postfix) == {"carol": 2}
             back = bmtop("undo", "--yes", "--json").json
-        assert set(back["renamed"]) == set(done["done"])
-        assert set(back["renamed"].values()) == set(back["restored"])
-        now = raw(postfix)
-        assert {old: now[new] for old, new in back["renamed"].items()} == {old: before[old] for old in back["renamed"]}
-        assert contents(postfix) == {back["renamed"].get(old, old): text for old, text in texts.items()}
+        # An inode that was just freed may be the new one: then the id stays.
+        new = {old: back["renamed"].get(old, old) for old in before}
+        assert set(back["renamed"]) <= set(done["done"])
+        assert set(back["restored"]) == {new[old] for old in done["done"]}
+        assert raw(postfix) == {new[old]: content for old, content in before.items()}
+        assert contents(postfix) == {new[old]: text for old, text in texts.items()}
     at = postfix.log.stat().st_size
     assert run("postsuper", "-c", str(postfix.etc), "-s").stderr == b""
     assert "postsuper" not in postfix.log.read_text()[at:]

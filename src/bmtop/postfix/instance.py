@@ -1,6 +1,8 @@
 """One Postfix: its configuration directory, its commands, and what postconf(1) says of it."""
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from bmtop.checked import Refused
@@ -14,6 +16,7 @@ class Postfix:
         if config_directory is not None and not config_directory.is_absolute():
             raise Refused(f"{config_directory} is not an absolute path; postsuper takes no other.")
         self.server = server
+        self._config_directory = config_directory
         self._options = () if config_directory is None else ("-c", str(config_directory))
         self._queue_directory: Path | None = None
         self._stopped = False
@@ -40,6 +43,18 @@ class Postfix:
     ) -> Result:
         """Run one of Postfix's programs on this configuration; see `Server.run`."""
         return self.server.run(program, *self._options, *arguments, give=give, timeout=timeout, watch=watch)
+
+    def runs(self, program: str) -> bool:
+        """Tell whether this program runs on this machine, and not for another configuration (proc(5))."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (process / "comm").read_text(encoding="ascii", errors="replace").rstrip("\n") != program:
+                    continue
+                arguments = os.fsdecode((process / "cmdline").read_bytes()).split("\0")
+                theirs = arguments[arguments.index("-c") + 1] if "-c" in arguments[:-1] else None
+                if None in (theirs, self._config_directory) or theirs == str(self._config_directory):
+                    return True
+        return False
 
     def settings(self, *names: str) -> dict[str, str]:
         """Return the expanded values of these parameters (postconf(5)).

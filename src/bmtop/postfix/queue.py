@@ -28,16 +28,22 @@ def counts_by_listing(messages: Iterable[Message]) -> dict[str, int]:
 
 def files(queue_directory: Path) -> Iterator[tuple[str, str]]:
     """Yield the queue id and path of every file in the queues that postsuper can act on."""
-    for name in MESSAGE_QUEUES:
-        yield from _files(str(queue_directory / name))
-
-
-def _files(folder: str) -> Iterator[tuple[str, str]]:
-    for name in os.listdir(folder):
-        if len(name) == 1:
-            yield from _files(f"{folder}/{name}")
-        else:
+    for folder, names in folders(queue_directory):
+        for name in names:
             yield name, f"{folder}/{name}"
+
+
+def folders(queue_directory: Path, queues: Iterable[str] = MESSAGE_QUEUES) -> Iterator[tuple[str, list[str]]]:
+    """Yield each folder of these queues, and the names of the files in it."""
+    for queue in queues:
+        waiting = [f"{queue_directory}/{queue}"]
+        while waiting:
+            folder = waiting.pop()
+            names = os.listdir(folder)
+            # A hashed subfolder has a name of one character (postconf(5), hash_queue_depth).
+            hashed = [name for name in names if len(name) == 1]
+            waiting += [f"{folder}/{name}" for name in hashed]
+            yield folder, [name for name in names if len(name) > 1] if hashed else names
 
 
 def listing(postfix: Postfix, timeout: float = 120.0) -> list[bytes]:

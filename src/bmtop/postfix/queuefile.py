@@ -5,6 +5,7 @@ bits first, and the data. Where a milter changed the envelope, a pointer leads t
 """
 
 import os
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 _HEAD = 4096
@@ -34,7 +35,7 @@ def read_head(path: str) -> Head | None:
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        return _head(_Records(descriptor))
+        return _head(_records(descriptor))
     except (ValueError, IndexError):
         return None
     finally:
@@ -46,63 +47,48 @@ def has_recipients(descriptor: int) -> bool:
 
     Postfix marks each as done in the file itself. Raises `OSError` or, where it is damaged, `ValueError`.
     """
-    records = _Records(descriptor)
-    while (kind := records.next()) is not None:
-        if kind == _RECIPIENT:
-            return True
-    return False
+    return any(kind == _RECIPIENT for kind, _ in _records(descriptor))
 
 
-class _Records:
-    """The records of a queue file, in the order in which pointers have them. `value` is that of the last one."""
+def _records(descriptor: int) -> Iterator[tuple[int, bytes]]:
+    """Yield type and value of a queue file's records, in the order in which pointers have them.
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._data = os.pread(descriptor, _HEAD, 0)
-        self._base = self._place = self._pointers = 0
-        self.value = b""
-
-    def next(self) -> int | None:
-        """Go to the next record and return its type; None at the end. Raises `ValueError` where it is cut off."""
-        while True:
-            data, place = self._data, self._place
-            try:
-                kind, length = data[place], data[place + 1]
-                start = place + 2
-                if length > 0x7F:
-                    length, start = _long(data, start, length)
-            except IndexError:
-                start, length = len(data), 1
+    Raises `ValueError` where it is damaged.
+    """
+    data = os.pread(descriptor, _HEAD, 0)
+    base = place = pointers = 0
+    while True:
+        try:
+            kind, length, start = data[place], data[place + 1], place + 2
+            if length > 0x7F:
+                length, start = _long(data, start, length)
             end = start + length
-            if end <= len(data):
-                self._place = end
-                self.value = data[start:end]
-                if kind != _POINTER:
-                    return kind
-                self._follow(int(self.value))
-            elif not self._read_on(place, end - place):
-                return None
-
-    def _follow(self, target: int) -> None:
-        if target > 0:
-            self._pointers += 1
-            if self._pointers > _MOST_POINTERS or target > _FARTHEST:
+        except IndexError:
+            # Cut off; how long it is, the next bytes say.
+            end = len(data) + 1
+        if end <= len(data):
+            if kind != _POINTER:
+                yield kind, data[start:end]
+                place = end
+                continue
+            target = int(data[start:end])
+            pointers += 1
+            if pointers > _MOST_POINTERS or target > _FARTHEST:
                 raise ValueError("the pointers of this queue file lead nowhere")
-            self._base, self._place = target, 0
-            self._data = os.pread(self._descriptor, _HEAD, target)
-
-    def _read_on(self, place: int, needed: int) -> bool:
-        """Read from `place` on; False at the end of the file."""
+            place = end
+            if target > 0:
+                base, place = target, 0
+                data = os.pread(descriptor, _HEAD, base)
+            continue
+        rest, needed = len(data) - place, end - place
         if needed > _LONGEST:
             raise ValueError("this queue file is damaged")
-        rest = len(self._data) - place
-        self._base, self._place = self._base + place, 0
-        self._data = os.pread(self._descriptor, max(_HEAD, needed), self._base)
-        if len(self._data) > rest:
-            return True
-        if rest:
-            raise ValueError("this queue file is cut off")
-        return False
+        base, place = base + place, 0
+        data = os.pread(descriptor, max(_HEAD, needed), base)
+        if len(data) <= rest:
+            if rest:
+                raise ValueError("this queue file is cut off")
+            return
 
 
 def _long(data: bytes, place: int, first: int) -> tuple[int, int]:
@@ -117,14 +103,13 @@ def _long(data: bytes, place: int, first: int) -> tuple[int, int]:
             return length, place
 
 
-def _head(records: _Records) -> Head | None:
+def _head(records: Iterable[tuple[int, bytes]]) -> Head | None:
     """Return what the records say up to the message's contents or its first recipient; None where some lack."""
     size = arrival = -1
     sender: bytes | None = None
     login: bytes | None = None
     client: bytes | None = None
-    while (kind := records.next()) is not None:
-        value = records.value
+    for kind, value in records:
         if kind == _ATTRIBUTE:
             if login is None and value.startswith(b"sasl_username="):
                 login = value[14:]
@@ -137,6 +122,9 @@ def _head(records: _Records) -> Head | None:
         elif kind == _SENDER and sender is None:
             sender = value
         elif kind in (_RECIPIENT, _ORIGINAL, _MESSAGE):
+            break
+        if client is not None and login is not None and sender is not None:
+            # Each counts once, and size and time come first: nothing that follows can change it.
             break
     if size < 0 or arrival < 0 or sender is None:
         return None

@@ -81,15 +81,16 @@ class Copies:
 
         `octets` is their size, if it is known.
         """
-        kept = list(self.shelf(undo).kept())
-        if not kept:
+        shelf = self.shelf(undo)
+        count = shelf.count()
+        if not count:
             self.drop(undo)
             return
         if octets is None:
-            octets = sum(os.lstat(copy.path).st_size for copy in kept)
+            octets = sum(os.lstat(copy.path).st_size for copy in shelf.kept())
         # It can be done without, and the disk may be full.
         with suppress(OSError):
-            _write(self.path(undo), {**self._about(undo), "messages": len(kept), "bytes": octets})
+            _write(self.path(undo), {**self._about(undo), "messages": count, "bytes": octets})
 
     def _about(self, undo: str) -> dict[str, Any]:
         try:
@@ -173,12 +174,15 @@ class Shelf:
     folder: str
     linked: bool
 
-    def keep(self, path: str, id: QueueId) -> str:
-        """Keep the queue file at `path`, unless an earlier run has; return the copy's path.
+    def place(self, id: QueueId) -> str:
+        """Return the path that the copy of this message has."""
+        return f"{self.folder}/{id}"
+
+    def keep(self, path: str, copy: str) -> None:
+        """Keep the queue file at `path` as `copy`, unless an earlier run has.
 
         Raises `FileNotFoundError` where the file is gone, `NoRoom` on a full disk, `Refused` without the right to.
         """
-        copy = f"{self.folder}/{id}"
         try:
             if self.linked:
                 os.link(path, copy, follow_symlinks=False)
@@ -192,11 +196,14 @@ class Shelf:
             raise
         except OSError as error:
             raise _no_copy(error) from None
-        return copy
 
     def has(self, id: QueueId) -> bool:
         """Tell whether there is a copy of this message."""
-        return os.path.lexists(f"{self.folder}/{id}")
+        return os.path.lexists(self.place(id))
+
+    def count(self) -> int:
+        """Return how many messages' copies there are."""
+        return sum(name != _ABOUT and not name.startswith(".") for name in os.listdir(self.folder))
 
     def kept(self) -> Iterator[Kept]:
         """Yield each message's copy."""

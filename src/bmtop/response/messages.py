@@ -3,14 +3,14 @@
 import fcntl
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from bmtop.checked import QueueId, Refused
 from bmtop.incident.message import Message
 from bmtop.postfix.instance import Postfix
-from bmtop.postfix.queue import files
+from bmtop.postfix.queue import MESSAGE_QUEUES, folders
 from bmtop.postfix.queuefile import has_recipients
 from bmtop.response.verify import CHANGED, GONE, file_is_still
 from bmtop.server import Result
@@ -23,29 +23,33 @@ _NO_RIGHT = "bmtop may not look into the queue, so it cannot check again what it
 _SAID = re.compile(r"^postsuper: ([0-9A-Za-z]+): (?:removed|placed on hold|released from hold)$", re.MULTILINE)
 
 
-def locate(queue_directory: Path, ids: Collection[QueueId]) -> dict[QueueId, str]:
+def locate(queue_directory: Path, ids: Iterable[QueueId]) -> dict[QueueId, str]:
     """Return the path of each id that is in a queue.
 
     Raises `Refused` without the right to look, and where one id has two files: what postsuper(1) would
     do with it cannot be told.
     """
-    asked = {str(id): id for id in ids}
-    found: dict[QueueId, str] = {}
-    # A message that goes from one queue to another may be in neither while they are read; then it is in the next look.
-    for _ in range(2):
-        _look(queue_directory, asked, found)
-        if not asked:
-            break
+    asked = dict.fromkeys(ids)
+    found = _look(queue_directory, asked, MESSAGE_QUEUES)
+    if len(found) < len(asked):
+        # A message that goes from one queue to another may be in neither while they are read.
+        found |= _look(queue_directory, {id: None for id in asked if id not in found}, MESSAGE_QUEUES)
     return found
 
 
-def _look(queue_directory: Path, asked: dict[str, QueueId], found: dict[QueueId, str]) -> None:
-    """Move every id that is in a queue from `asked` to `found`."""
+def on_the_move(queue_directory: Path, ids: Iterable[QueueId]) -> dict[QueueId, str]:
+    """Return the path of each id that may leave at any moment. Raises `Refused` as `locate` does."""
+    return _look(queue_directory, dict.fromkeys(ids), MOVING)
+
+
+def _look(queue_directory: Path, asked: dict[QueueId, None], queues: Iterable[str]) -> dict[QueueId, str]:
     seen: dict[QueueId, str] = {}
     try:
-        for name, path in files(queue_directory):
-            id = asked.get(name)
-            if id is not None:
+        for folder, names in folders(queue_directory, queues):
+            for name in names:
+                if name not in asked:
+                    continue
+                id, path = QueueId(name), f"{folder}/{name}"
                 if id in seen and _are_two(seen[id], path):
                     raise Refused(
                         f"Two files in the queue are named {id} ({seen[id]} and {path}), so nothing was done;"
@@ -56,9 +60,7 @@ def _look(queue_directory: Path, asked: dict[str, QueueId], found: dict[QueueId,
         raise Refused(_NO_RIGHT) from None
     except OSError as error:
         raise Refused(f"The queue {queue_directory} cannot be read ({(error.strerror or 'no').lower()}).") from None
-    found.update(seen)
-    for id in seen:
-        del asked[id]
+    return seen
 
 
 def _are_two(one: str, other: str) -> bool:

@@ -13,7 +13,7 @@ from bmtop.incident.message import Message
 from bmtop.postfix.instance import Postfix
 from bmtop.response.copies import Copies, Shelf
 from bmtop.response.gate import Step
-from bmtop.response.messages import DELIVERED, MOVING, acted_on, deliveries, locate, postsuper, unchanged
+from bmtop.response.messages import DELIVERED, MOVING, acted_on, deliveries, locate, on_the_move, postsuper, unchanged
 from bmtop.response.plan import Outcome, Plan, Progress
 from bmtop.response.verify import CHANGED, GONE, file_is_still
 from bmtop.server import CommandFailed, Result
@@ -128,24 +128,33 @@ class _Purge:
             else:
                 self.left_out[id] = GONE
             return
-        copy = "" if shelf is None else shelf.keep(path, id)
+        # Known before it is made: should this be interrupted here, it must be let go of, too.
+        copy = self._kept[id] = "" if shelf is None else shelf.place(id)
         pinned = shelf is not None and shelf.linked
         try:
-            still = (pinned or file_is_still(message, path)) and (not copy or file_is_still(message, copy))
+            if shelf is not None:
+                shelf.keep(path, copy)
+            if (pinned or file_is_still(message, path)) and (not copy or file_is_still(message, copy)):
+                return
         except FileNotFoundError:
-            if copy:
-                os.unlink(copy)
+            self._let_go(id)
             raise
-        if still:
-            self._kept[id] = copy
-            return
+        except Refused:
+            # It is not ours.
+            del self._kept[id]
+            raise
+        self._let_go(id)
         self.left_out[id] = CHANGED
-        if copy:
-            os.unlink(copy)
         if id in self._held:
             # It became another message in the moment before it was held: that one goes on its way.
             self._held.discard(id)
             postsuper(self._postfix, "-H", [id])
+
+    def _let_go(self, id: QueueId) -> None:
+        copy = self._kept.pop(id)
+        if copy:
+            with suppress(FileNotFoundError):
+                os.unlink(copy)
 
     def _in(self, queues: Iterable[str], messages: Iterable[Message], where: Mapping[QueueId, str]) -> list[Message]:
         folders = tuple(f"{self._queue}/{name}/" for name in queues)
@@ -162,9 +171,9 @@ class _Purge:
 
     def _see_to_deliveries(self, step: Step) -> None:
         """Hold what slipped into delivery while it was kept, and see which messages were delivered nevertheless."""
-        where = locate(self._queue, self._kept)
-        where = self._hold(self._in(MOVING, self._plan.messages, where), where, step)
-        found = deliveries(where, self._held)
+        slipped = on_the_move(self._queue, self._kept)
+        self._hold([m for m in self._plan.messages if m.id in slipped], slipped, step)
+        found = deliveries(locate(self._queue, self._held) if self._held else {}, self._held)
         self.left_out.update(dict.fromkeys(found.delivered, DELIVERED))
         self.notes = found.said
 
@@ -187,9 +196,10 @@ class _Purge:
         return tuple(step.details.get("command", ()))
 
     def _count(self, result: Result | None) -> None:
-        """Find out what was deleted: what postsuper says it did, if it came to its end; else all that is gone."""
+        """Find out what was deleted: what postsuper says it removed, if it came to its end; else all that is gone."""
         said = None if result is None else acted_on(result)
-        where = locate(self._queue, self._kept)
+        doubtful = [id for id in self._kept if said is None or id not in said]
+        where = locate(self._queue, doubtful) if doubtful else {}
         for id in self._kept:
             if id in where:
                 self.left_out[id] = "was not deleted by postsuper"
@@ -202,8 +212,6 @@ class _Purge:
         """Let go of every copy of a message that was not deleted: its second link would keep it from leaving."""
         if self._shelf is None or self._undo is None:
             return
-        for id, copy in self._kept.items():
-            if id not in self._deleted:
-                with suppress(FileNotFoundError):
-                    os.unlink(copy)
+        for id in [id for id in self._kept if id not in self._deleted]:
+            self._let_go(id)
         self._copies.settle(self._undo, sum(m.size for m in self._plan.messages if m.id in self._deleted))

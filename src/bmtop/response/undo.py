@@ -5,7 +5,6 @@ import re
 import shutil
 import time
 from contextlib import AbstractContextManager, suppress
-from pathlib import Path
 
 from bmtop.checked import QueueId, Refused
 from bmtop.postfix.instance import Postfix
@@ -28,7 +27,7 @@ def undo(
     postsuper(1) would name it. What cannot be put back stays in the copy. Raises `Refused` or `CommandFailed`.
     """
     with action as step:
-        _wait_for_postsuper(progress)
+        _wait_for_postsuper(postfix, progress)
         run = _Undo(postfix, copies.shelf(name))
         run.restore(progress, step)
         if run.failed:
@@ -42,23 +41,14 @@ def undo(
         return Restored(name, restored, renamed, run.failed)
 
 
-def _wait_for_postsuper(progress: Progress) -> None:
+def _wait_for_postsuper(postfix: Postfix, progress: Progress) -> None:
     """Wait until no postsuper(1) runs: that of a purge that was cut off goes on deleting without it."""
     until = time.monotonic() + _PATIENCE
-    while _runs("postsuper"):
+    while postfix.runs("postsuper"):
         progress(0, 0, "waiting for postsuper")
         if time.monotonic() > until:
             raise Refused("postsuper is still running on this server, so nothing was brought back; try again after it.")
         time.sleep(0.05)
-
-
-def _runs(program: str) -> bool:
-    """Tell whether a program of this name runs on this machine (proc(5), comm)."""
-    for comm in Path("/proc").glob("[0-9]*/comm"):
-        with suppress(OSError):
-            if comm.read_text(encoding="ascii", errors="replace").rstrip("\n") == program:
-                return True
-    return False
 
 
 class _Undo:
@@ -69,7 +59,7 @@ class _Undo:
         self.failed: dict[QueueId, str] = {}
         self._postfix = postfix
         self._shelf = shelf
-        self._hold = postfix.queue_directory / "hold"
+        self._hold = f"{postfix.queue_directory}/hold"
         self._where: dict[QueueId, str] = {}
         self._done: list[str] = []
         self._never_deleted: list[QueueId] = []
@@ -115,7 +105,7 @@ class _Undo:
         if there is not None:
             raise Refused("its id is another message's now, so its copy was kept")
         # A link, not a rename: it never replaces a file that is there.
-        os.link(copy, self._hold / id, follow_symlinks=False)
+        os.link(copy, f"{self._hold}/{id}", follow_symlinks=False)
         self._done.append(copy)
         return id
 
@@ -133,7 +123,7 @@ class _Undo:
         # Under this name, the copy says that it was restored, should this be cut off.
         marked = f"{self._shelf.folder}/{id}.{new}"
         os.rename(copy, marked)
-        os.link(draft, self._hold / new, follow_symlinks=False)
+        os.link(draft, f"{self._hold}/{new}", follow_symlinks=False)
         os.unlink(draft)
         self._done.append(marked)
         return new

@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmtop.checked import QueueId
 from bmtop.incident.selection import Filter
-from bmtop.response import undo as undoing
 from bmtop.response.copies import Copies
 from bmtop.response.gate import Gate
 from bmtop.response.hold import hold_or_release
@@ -192,12 +190,6 @@ def test_what_was_cut_off_anywhere_can_be_finished_taken_back_or_left(seed: int,
         assert links(postfix) <= {1}
         assert not gate.unfinished()
         assert not copies.listed()
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other tests may have a real postsuper running on this machine; this queue is a toy."""
-    monkeypatch.setattr(undoing, "_wait_for_postsuper", lambda progress: None)
 
 
 def test_the_journal_knows_of_an_action_before_anything_is_touched() -> None:

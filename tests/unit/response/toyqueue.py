@@ -62,6 +62,10 @@ class ToyPostfix(Postfix):
         """The queue of each id."""
         return {name: queue for queue in QUEUES for name in os.listdir(self.queue_directory / FOLDERS[queue])}
 
+    def runs(self, program: str) -> bool:
+        # That of another test, on this machine, has nothing to do with this queue.
+        return False
+
     def settings(self, *names: str) -> dict[str, str]:
         return {"hash_queue_names": "deferred, defer"}
 
