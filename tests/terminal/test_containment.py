@@ -118,15 +118,17 @@ def test_a_bot_with_an_open_connection_is_found_alarmed_about_and_stopped(tmp_pa
             assert connected_to(postfix) == []
             sent = list(bot.ids)
 
+            def on_hold() -> set[str]:
+                return {path.name for path in (postfix.spool / "hold").iterdir()}
+
             def all_held() -> bool:
-                held = {path.name for path in (postfix.spool / "hold").iterdir()}
-                return set(sent) & set(postfix.queue()) <= held
+                return set(sent) & set(postfix.queue()) <= on_hold()
 
             until(terminal, all_held, "what came in after the purge is held")
             queue = postfix.queue()
             assert len(set(sent) & set(queue)) < len(sent)
             assert letter in queue
-            assert letter not in held, "the colleague's letter was left alone"
+            assert letter not in on_hold(), "the colleague's letter was left alone"
 
             terminal.press("Escape")
             terminal.wait_for(rf"{re.escape(JANE)} .*CONTAINING")
