@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 from bmtop.checked import QueueId, Refused
 from bmtop.config import Settings
@@ -15,6 +16,7 @@ from bmtop.incident.lineage import Lineage, bounces
 from bmtop.incident.message import Message, Origin
 from bmtop.incident.picture import Picture
 from bmtop.incident.selection import Filter, Network
+from bmtop.incident.steps import Steps, done
 from bmtop.incident.territory import Seen, Territory
 from bmtop.postfix import networks, queue
 from bmtop.postfix.census import Census, Change
@@ -25,19 +27,23 @@ from bmtop.response.known import KnownRelays
 from bmtop.response.untrust import untrusted
 from bmtop.server import CommandFailed
 
+T = TypeVar("T")
+
 _LISTED_EVERY = 2.0
 # What takes long is done less often: at most this share of the time goes into it.
 _SHARE = 0.2
 _COUNTED_EVERY = 1.0
 _CONFIGURED_EVERY = 5.0
 _PICTURE_EVERY = 0.25
+# What is long is done in turns of so many seconds, with everything else in between.
+_TURN = 0.003
 # After something went wrong that nobody thought of.
 _RETRIED_AFTER = 5.0
 # So many messages are told of without letting others have their turn.
-_AT_ONCE = 500
+_AT_ONCE = 250
 # A content filter holds a message for at most this long.
 _FILTER_DELAY = 3600.0
-_PARTS = ("reading", "log", "queue", "listing", "counts", "envelopes", "configuration", "known")
+_PARTS = ("reading", "log", "queue", "listing", "counts", "envelopes", "configuration", "known", "picture")
 
 
 class Monitor:
@@ -56,6 +62,7 @@ class Monitor:
         self._lineage = Lineage(self._is_own, self._is_queued)
         self._census = Census(postfix, self._origin)
         self._listing = asyncio.Lock()
+        self._drawing = asyncio.Lock()
         self._listings: set[asyncio.Task[None]] = set()
         self._log = LogReader(settings.log_file, clock)
         self._opened = self._asked_for_queue = False
@@ -105,12 +112,30 @@ class Monitor:
         return self._log.tail.count, self._log.tail.after(after)
 
     def picture(self, now: float | None = None) -> Picture:
-        """Return the picture at `now`; within a moment, the same one again."""
+        """Return the picture at `now`; while it reads, the newest one that was drawn."""
         now = self._clock() if now is None else now
-        if self._picture is None or not 0 <= now - self._picture.generated < _PICTURE_EVERY:
-            problems = (*self._log.problems.values(), *self._problems.values(), *self._territory.problems)
-            self._picture = self._incident.picture(now, complete=self._complete, problems=tuple(filter(None, problems)))
-        return self._picture
+        drawn = self._picture
+        if drawn is None or (self._follower is None and not 0 <= now - drawn.generated < _PICTURE_EVERY):
+            drawn = self._picture = done(self._steps(now))
+        return drawn
+
+    def _steps(self, now: float) -> Steps[Picture]:
+        problems = (*self._log.problems.values(), *self._problems.values(), *self._territory.problems)
+        return self._incident.draw(now, complete=self._complete, problems=tuple(filter(None, problems)))
+
+    async def _draw(self) -> float:
+        """Draw the picture anew, a little at a time."""
+        async with self._drawing:
+            incident, steps, busy = self._incident, self._steps(self._clock()), 0.0
+            picture = None
+            while picture is None:
+                began = time.perf_counter()
+                picture = _turn(steps, began + _TURN)
+                busy += time.perf_counter() - began
+                await asyncio.sleep(0)
+            if incident is self._incident:
+                self._picture = picture
+        return max(_PICTURE_EVERY, busy / _SHARE)
 
     def login_detail(self, login: str) -> Detail:
         """Return the details of the account that `login` belongs to, as of the last picture."""
@@ -132,7 +157,12 @@ class Monitor:
         self._follower = asyncio.create_task(self._follow())
         others = [
             asyncio.create_task(self._again_and_again(part, work))
-            for part, work in (("counts", self._count), ("queue", self._list), ("configuration", self._configure))
+            for part, work in (
+                ("counts", self._count),
+                ("queue", self._list),
+                ("configuration", self._configure),
+                ("picture", self._draw),
+            )
         ]
         try:
             await asyncio.gather(*others)
@@ -221,6 +251,8 @@ class Monitor:
     async def refresh(self) -> None:
         """List the queue again now."""
         await self._see(self._census.take)
+        if self._follower is not None:
+            await self._draw()
 
     async def _see(self, look: Callable[[], Change]) -> None:
         # Whoever waits may be cancelled; what a listing brought is told whole, or the counts are wrong for ever.
@@ -262,7 +294,6 @@ class Monitor:
         self._incident.gauge.listed(size, oldest)
         self._opened = True
         self._problems["envelopes"] = self._census.problem
-        self._picture = None
 
     # The configuration
 
@@ -338,6 +369,7 @@ class Monitor:
             self._told = self._incident
         if self._incident.gauge.read(self._clock()) is None:
             self._count_once()
+        self._picture = None
         return self.picture()
 
     def _read_log_once(self) -> None:
@@ -373,6 +405,17 @@ class Monitor:
             return False
         made_here = envelope.client is None and not envelope.sender
         return made_here or envelope.origin is not None or self._is_own(envelope.client or "")
+
+
+def _turn(steps: Steps[T], until: float) -> T | None:
+    """Do steps until then (`time.perf_counter`); return what comes of them, None where there are more."""
+    try:
+        while time.perf_counter() < until:
+            next(steps)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    return None
 
 
 def _size_and_oldest(messages: Mapping[QueueId, Message]) -> tuple[int, int | None]:
