@@ -129,7 +129,7 @@ async def purge(app: Console, pilot: "Pilot[None]", folder: Path) -> None:
     await until(pilot, lambda: isinstance(app.screen, MessagesResult))
     await pilot.press("escape")
     await until(pilot, lambda: isinstance(app.screen, Overview))
-    await until(pilot, lambda: on_screen(app, "newest 1 "))
+    await until(pilot, lambda: on_screen(app, "newest 1 ") and on_screen(app, "Deleted "))
     await take(app, pilot, "after", folder)
 
 
