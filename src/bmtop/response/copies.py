@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bmtop.checked import QueueId, Refused
-from bmtop.response.journal import private_folder, whoami
+from bmtop.response.journal import private_folder, sync_folder, whoami
 from bmtop.response.plan import Plan, UndoCopy
 
 _NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
@@ -216,11 +216,7 @@ class Shelf:
         """Return once the copies would survive a power cut."""
         if not self.linked:
             os.sync()
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(self.folder)
 
 
 def same_file(one: str, other: str) -> bool:

@@ -65,6 +65,15 @@ def private_folder(folder: Path) -> None:
         os.chmod(folder, 0o700)
 
 
+def sync_folder(folder: str | Path) -> None:
+    """Return once the names in `folder` would survive a power cut. Raises `OSError`."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def state_folder(folder: Path) -> None:
     """Make the folder of journal and lock; raises `Refused` where that cannot be."""
     try:
@@ -103,10 +112,13 @@ class Journal:
         try:
             descriptor = os.open(self._path, flags, 0o600)
             try:
+                is_new = os.fstat(descriptor).st_size == 0
                 _write_whole(descriptor, line.encode("ascii"))
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+            if is_new:
+                sync_folder(self._state)
         except OSError as error:
             raise Refused(
                 f"The journal {self._path} cannot be written ({(error.strerror or 'no').lower()}), and no action"
@@ -117,7 +129,7 @@ class Journal:
     def entries(self, last: int) -> tuple[Entry, ...]:
         """Return the newest entries, oldest first; others' too, as they come in."""
         self._catch_up()
-        return tuple(self._entries[-last:])
+        return tuple(self._entries[-last:] if last else ())
 
     def unfinished(self) -> tuple[Entry, ...]:
         """Return the actions that began and never ended; one on an account has ended once the same was done again."""
