@@ -278,7 +278,7 @@ async def test_keep_holding_is_asked_counted_and_ended() -> None:
         await user.press("y")
         await user.sees(rf"{STOLEN} .*HOLDING")
         hands.keeps[0].comes_in = [queue_id(7)]
-        screen = await user.sees("HOLDING 1 held")
+        await user.sees("HOLDING 1 held")
         assert "HOLDING" not in user.line(HONEST)
         hands.keeps[0].problem = "The queue cannot be looked through."
         await user.sees(f"PROBLEM {STOLEN}: The queue cannot be looked through")
