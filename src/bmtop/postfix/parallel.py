@@ -18,8 +18,9 @@ from bmtop.postfix.history import WholeLines, whole_lines
 from bmtop.postfix.logline import decoded, events, parts
 from bmtop.postfix.logtime import LogClock
 
-PIECE = 1 << 19
-_READ = 1 << 18
+# Small enough that what is found in it stays near the processor.
+PIECE = 1 << 16
+_READ = 1 << 16
 _PIPE = 1 << 20
 _MOST = 4
 _KINDS: tuple[type[Event], ...] = (Accepted, Activated, Delivery, LoginFailed, Notified, Rejected, Removed)
@@ -38,7 +39,6 @@ def parted(file: BinaryIO, clock: LogClock, piece: int = PIECE) -> Iterator[Even
         return
     descriptor = file.fileno()
     running = [_Worker(descriptor, pieces[number::workers], piece, end, clock) for number in range(workers)]
-    make = tuple.__new__
     try:
         for number, offset in enumerate(pieces):
             found = running[number % workers].next()
@@ -46,8 +46,8 @@ def parted(file: BinaryIO, clock: LogClock, piece: int = PIECE) -> Iterator[Even
                 # Its process was ended by somebody.
                 yield from events(_piece(descriptor, offset, min(offset + piece, end), end), clock)
             else:
-                for kind, fields in found:
-                    yield make(_KINDS[kind], fields)
+                kinds, fields = found
+                yield from map(tuple.__new__, map(_KINDS.__getitem__, kinds), fields)
     finally:
         for worker in running:
             worker.end()
@@ -67,8 +67,8 @@ class _Worker:
         os.close(write)
         self._pipe = open(read, "rb")  # noqa: SIM115
 
-    def next(self) -> list[tuple[int, tuple[object, ...]]] | None:
-        """Return the next piece's events, in parts; None where the process has ended."""
+    def next(self) -> tuple[bytes, list[tuple[object, ...]]] | None:
+        """Return the next piece's events, in parts: their kinds, and their fields; None where the process has ended."""
         length = int.from_bytes(self._pipe.read(_LENGTH), "little")
         found = self._pipe.read(length)
         return marshal.loads(found) if length and len(found) == length else None
@@ -88,8 +88,8 @@ def _send(pipe: int, descriptor: int, offsets: range, piece: int, end: int, cloc
         with open(pipe, "wb", buffering=0) as out:
             for offset in offsets:
                 lines = _piece(descriptor, offset, min(offset + piece, end), end)
-                found = [(_NUMBERS[kind], fields) for kind, fields in parts(lines, clock)]
-                told = marshal.dumps(found, 2)
+                found = list(parts(lines, clock))
+                told = marshal.dumps((bytes(_NUMBERS[kind] for kind, _ in found), [fields for _, fields in found]), 2)
                 out.write(len(told).to_bytes(_LENGTH, "little") + told)
     finally:
         # Nothing that the parent has still to do is done here as well.
