@@ -52,6 +52,9 @@ def listing(postfix: Postfix, timeout: float = 120.0) -> list[bytes]:
     Raises `CommandFailed` where postqueue fails: no Postfix, or no right to its queue.
     """
     result = postfix.query("postqueue", "-j", timeout=timeout)
+    if result.status != 0:
+        # A reload of Postfix ends showq(8) in the middle of its answer.
+        result = postfix.query("postqueue", "-j", timeout=timeout)
     result.check("Start Postfix, or run bmtop as a user whom authorized_mailq_users allows.")
     return result.out.splitlines()
 
