@@ -99,7 +99,19 @@ class Server:
         with _memory() as given, _memory() as out, _memory() as err:
             given.write(give)
             given.seek(0)
-            status = _wait(_start(found, arguments, given, out, err), program, timeout, watch, (out, err), most)
+
+            def check() -> None:
+                if time.monotonic() - began >= timeout:
+                    raise CommandFailed(
+                        f"{program} did not end within {timeout:.0f} seconds and was stopped; see whether the"
+                        " server is overloaded, then try again."
+                    )
+                if max(os.fstat(stream.fileno()).st_size for stream in (out, err)) > most:
+                    raise CommandFailed(f"{program} floods its output and was stopped; run it by hand to see.")
+                if watch:
+                    watch()
+
+            status = _to_its_end(lambda: _start(found, arguments, given, out, err), check)
             out.seek(0)
             err.seek(0)
             return Result(
@@ -151,7 +163,9 @@ def home() -> str:
         return "/"
 
 
-def _system_umask() -> None:
+def _as_from_the_system() -> None:
+    """In the new process: no signal is held back, and files are made as everybody's."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.umask(0o022)
 
 
@@ -168,7 +182,7 @@ def _start(found: str, arguments: Sequence[str], given: IO[bytes], out: IO[bytes
             _err=err,
             _env=environment(),
             _cwd="/",
-            _preexec_fn=_system_umask,
+            _preexec_fn=_as_from_the_system,
             _bg=True,
             _bg_exc=False,
             _tty_out=False,
@@ -181,39 +195,33 @@ def _start(found: str, arguments: Sequence[str], given: IO[bytes], out: IO[bytes
         raise CommandFailed(f"{found} cannot be started; run it by hand to see why.") from None
 
 
-def _wait(
-    process: Any,
-    program: str,
-    timeout: float,
-    watch: Callable[[], None] | None,
-    outputs: Sequence[IO[bytes]],
-    most: int,
-) -> int:
-    until = time.monotonic() + timeout
+def _to_its_end(start: Callable[[], Any], check: Callable[[], None]) -> int:
+    """Return the exit status; where `check`, called ten times a second, or Ctrl-C raises, the command is killed."""
+    # Between the start and the first wait, Ctrl-C would leave it running, and nobody would know.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     try:
-        while True:
-            try:
-                process.wait(timeout=0.1)
-            except sh.TimeoutException:
-                if time.monotonic() >= until:
-                    raise CommandFailed(
-                        f"{program} did not end within {timeout:.0f} seconds and was stopped; see whether the"
-                        " server is overloaded, then try again."
-                    ) from None
-                if any(os.fstat(output.fileno()).st_size > most for output in outputs):
-                    raise CommandFailed(
-                        f"{program} floods its output and was stopped; run it by hand to see."
-                    ) from None
-                if watch:
-                    watch()
-            except sh.SignalException:
-                break
-            else:
-                break
-    except BaseException:
-        _kill(process)
-        raise
+        process = start()
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            _wait(process, check)
+        except BaseException:
+            _kill(process)
+            raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return int(process.exit_code)
+
+
+def _wait(process: Any, check: Callable[[], None]) -> None:
+    while True:
+        try:
+            process.wait(timeout=0.1)
+        except sh.TimeoutException:
+            check()
+        except sh.SignalException:
+            return
+        else:
+            return
 
 
 def _kill(process: Any) -> None:

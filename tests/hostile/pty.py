@@ -60,11 +60,6 @@ class Pty:
                 except OSError:
                     return
 
-    @property
-    def text(self) -> str:
-        """What was written, without the sequences that move and colour."""
-        return re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", self.written.decode("utf-8", "replace"))
-
     def resize(self, columns: int, lines: int) -> None:
         """Change the size; the program gets SIGWINCH."""
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
@@ -83,9 +78,9 @@ class Pty:
         raise AssertionError(f"{keys!r} was pressed in vain:\n{bytes(self.written[before:])!r}")
 
     def wait_for(self, pattern: bytes, seconds: float = 30, after: int = 0) -> None:
-        """Wait until the expression is in what was written, the first bytes of it left out."""
+        """Wait until the expression is in what was written, its first bytes left out; or in the text of that."""
         until = time.monotonic() + seconds
-        while not re.search(pattern, self.written[after:]):
+        while not re.search(pattern, self.written[after:]) and not re.search(pattern, _text(self.written[after:])):
             assert time.monotonic() < until, f"never {pattern!r} in:\n{bytes(self.written[-4000:])!r}"
             assert self.program.poll() is None or self._reader.is_alive(), f"it ended:\n{bytes(self.written)!r}"
             time.sleep(0.02)
@@ -105,3 +100,8 @@ class Pty:
             self._reader.join()
             os.close(self._slave)
             os.close(self._master)
+
+
+def _text(written: bytes | bytearray) -> bytes:
+    """What was written, without the sequences that move and colour."""
+    return re.sub(rb"\x1b\[[0-?]*[ -/]*[@-~]", b"", written)

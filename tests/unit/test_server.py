@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmtop.checked import Refused
@@ -83,6 +83,7 @@ def test_nor_does_the_callers_folder_mask_or_terminal(tmp_path: Path, monkeypatc
     assert seen["ttys"] == str([False] * 3)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20), max_size=5))
 def test_arguments_arrive_as_they_are_without_a_shell(arguments: list[str]) -> None:
     code = "import json, os, sys; print(json.dumps([os.fsdecode(a) for a in sys.argv[1:]]))"
