@@ -2,14 +2,20 @@
 
 import subprocess
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from bmtop.checked import QueueId
+import pytest
+
+from bmtop.checked import QueueId, Refused
 from bmtop.incident import message
+from bmtop.incident.message import Envelope
 from bmtop.postfix.census import Census
+from bmtop.postfix.envelope import envelopes
 from bmtop.postfix.instance import Postfix as Instance
+from bmtop.response.witness import hear_postcat
 from bmtop.server import Server
-from tests.mailserver import Client, Message, Player, Postfix
+from tests.mailserver import Client, Message, Player, Postfix, incident
 from tests.mailserver.postfix import wait_until
 from tests.mailserver.stories import ALICE, INTRUDER
 
@@ -73,6 +79,33 @@ def _look(census: Census, added: list[message.Message], gone: list[message.Messa
     added += more
     gone += less
     return True
+
+
+@pytest.mark.parametrize("long_ids", [False, True])
+def test_queue_files_say_what_postcat_and_postqueue_say(long_ids: bool) -> None:
+    with Postfix.temporary(long_queue_ids=long_ids) as postfix:
+        incident(Player(postfix), scale=120)
+        census = census_of(postfix)
+        census.look()
+        queue = postfix.queue()
+        assert {(m.id, m.queue, m.arrival, m.size, tuple(sorted(m.recipients))) for m in census.messages.values()} == {
+            (q.queue_id, q.queue_name, q.arrival_time, q.message_size, tuple(sorted(q.recipients)))
+            for q in queue.values()
+        }
+        said = envelopes(Instance(Server(), postfix.etc), list(census.messages))
+        assert {id: m.envelope for id, m in census.messages.items()} == said
+
+
+def test_a_message_of_which_postcat_says_something_else_is_not_purged(mail_server: Postfix) -> None:
+    Player(mail_server).send(INTRUDER, letters(3), ALICE)
+    mail_server.settle()
+    instance, found = Instance(Server(), mail_server.etc), census_of(mail_server)
+    found.look()
+    messages = list(found.messages.values())
+    hear_postcat(instance, messages, lambda done, total, what: None)
+    wrong = replace(messages[0], envelope=replace(messages[0].envelope or Envelope(None, None), origin="ABCDEF012"))
+    with pytest.raises(Refused, match=messages[0].id):
+        hear_postcat(instance, [wrong, *messages[1:]], lambda done, total, what: None)
 
 
 def test_an_id_that_another_message_has_by_now_is_told_by_the_next_listing(mail_server: Postfix) -> None:

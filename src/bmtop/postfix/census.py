@@ -1,7 +1,8 @@
 """The queue as it was last seen, kept in step: an envelope is read once for each message.
 
 Listing a long queue takes seconds, looking into its folders hardly any time. So between two listings, the
-folders tell what has come, moved and gone, and the queue files of what has come tell the rest.
+folders tell what has come, moved and gone, and the queue files of what has come tell the rest. Where the folders
+may not be read, postqueue and postcat tell all.
 """
 
 import os
@@ -13,11 +14,11 @@ from dataclasses import replace
 
 from bmtop.checked import QueueId, Refused
 from bmtop.incident.message import Message, Origin
-from bmtop.postfix.envelope import Opened, opened
+from bmtop.postfix.envelope import envelopes
 from bmtop.postfix.folders import Folders
 from bmtop.postfix.instance import Postfix
 from bmtop.postfix.queue import listing, parse
-from bmtop.postfix.queuefile import Head, read_head
+from bmtop.postfix.queuefile import Sheet, read_sheet
 from bmtop.server import CommandFailed
 
 Progress = Callable[[int, int], None]
@@ -29,6 +30,9 @@ _Places = Mapping[str, tuple[str, str]]
 # so many seconds old even where no folder has changed.
 _SHARE = 0.1
 _OLD = 60.0
+_NEVER = -1
+# So many envelopes are read between two words of how far it has come.
+_TOLD_EVERY = 500
 
 
 class Census:
@@ -41,7 +45,8 @@ class Census:
         self._origin = origin
         self._folders = Folders()
         # The folders' versions that the messages, and the newest listing, are as of.
-        self._seen = self._listed = -1
+        self._seen: int | None = None
+        self._listed = _NEVER
         self._listed_at = self._next_listing = float("-inf")
         # The newest listing's lines, by their hash; those whose messages moved since say something else.
         self._lines: dict[int, QueueId] = {}
@@ -64,32 +69,31 @@ class Census:
             return self.take(progress)
         version = self._folders.version
         due = now >= self._next_listing and (version != self._listed or now - self._listed_at >= _OLD)
-        if due or self.problem:
+        # What is there is told at once, before anything takes long.
+        if (due or self.problem) and self._seen is not None:
             return self.take(progress)
         before = self.messages
         if version != self._seen:
-            self._seen = version
             self.messages = self._step(self._folders.places(), progress)
+            self._seen = version if len(self.messages) == len(self._folders.places()) else _NEVER
         return self._change(before)
 
     def take(self, progress: Progress | None = None) -> Change:
         """List the queue again, and return what has changed; `progress` is told of the envelopes.
 
-        Blocks for as long as postqueue and postcat need. Raises `CommandFailed` where the queue cannot be listed.
+        Blocks for as long as postqueue needs. Raises `CommandFailed` where the queue cannot be listed.
         """
         began = time.monotonic()
-        there: list[QueueId] = []
-        with suppress(OSError):
-            self._folders.look(self._postfix.queue_directory)
-            # What is in the others may not be all there yet.
-            there = [id for id, place in self._new(self._folders.places()) if place[0] in ("active", "deferred")]
-        version = self._folders.version
+        known, version = self.messages, _NEVER
         # Neither waits for the other: on a long queue, both take their time.
-        with ThreadPoolExecutor(1) as reader:
-            reading = reader.submit(self._open, there, progress)
-            lines = listing(self._postfix)
-            found = reading.result()
-        before, self.messages = self.messages, self._sum_up(lines, found, progress)
+        with ThreadPoolExecutor(1) as lister:
+            lines = lister.submit(listing, self._postfix)
+            with suppress(OSError):
+                self._folders.look(self._postfix.queue_directory)
+                version = self._folders.version
+                known = self._step(self._folders.places(), progress)
+            now = self._sum_up(lines.result(), known, progress)
+        before, self.messages = self.messages, now
         self._seen = self._listed = version
         self._listed_at = time.monotonic()
         self._next_listing = began + (self._listed_at - began) / _SHARE
@@ -117,62 +121,44 @@ class Census:
             self.messages = {**self.messages, **found}
 
     def _sum_up(
-        self, lines: Iterable[bytes], found: dict[QueueId, Opened], progress: Progress | None
+        self, lines: Iterable[bytes], known: Mapping[QueueId, Message], progress: Progress | None
     ) -> dict[QueueId, Message]:
-        """Return the messages that are listed, each with its envelope: known, found, or read now."""
+        """Return the messages that are listed, each with its envelope: known, or read now."""
         now: dict[QueueId, Message] = {}
         hashes: dict[int, QueueId] = {}
-        unread: list[QueueId] = []
         for line in lines:
             key = hash(line)
-            message = self._again(key) or self._listed_as(line, found)
-            if message is None:
-                continue
-            if message.envelope is None:
-                unread.append(message.id)
-            now[message.id] = message
-            hashes[key] = message.id
-        for id, read in self._open(unread, progress).items():
-            now[id] = now[id].opened(read.envelope)
-        if not unread:
-            self.problem = ""
-        elif not self.problem:
-            # What has no envelope by now has left the queue.
-            for id in unread:
-                if now[id].envelope is None:
-                    del now[id]
+            message = self._again(key, known) or _listed(line, known)
+            if message is not None:
+                now[message.id] = message
+                hashes[key] = message.id
+        self._open(now, [id for id, message in now.items() if message.envelope is None], progress)
         self._lines, self._moved = hashes, set()
         return now
 
-    def _again(self, key: int) -> Message | None:
+    def _again(self, key: int, known: Mapping[QueueId, Message]) -> Message | None:
         """Return the message that the listing before had in the very same line, if it has not moved since."""
         id = self._lines.get(key)
-        return None if id is None or id in self._moved else self.messages.get(id)
+        return None if id is None or id in self._moved else known.get(id)
 
-    def _listed_as(self, line: bytes, found: dict[QueueId, Opened]) -> Message | None:
-        listed = parse(line)
-        if listed is None:
-            return None
-        known, read = self.messages.get(listed.id), found.get(listed.id)
-        # A short id may be another message by now: the id alone is no identity.
-        if known is not None and (known.arrival, known.size) == (listed.arrival, listed.size):
-            return replace(listed, envelope=known.envelope, origin=known.origin, sender=known.sender)
-        return listed.opened(read.envelope) if read is not None else listed
-
-    def _open(self, ids: Sequence[QueueId], progress: Progress | None) -> dict[QueueId, Opened]:
-        """Return the envelopes of these messages; none where they cannot be read, which `problem` then says."""
+    def _open(self, now: dict[QueueId, Message], ids: Sequence[QueueId], progress: Progress | None) -> None:
+        """Have postcat read the envelopes of these messages; where it cannot, `problem` says why."""
         # Once refused, one id is enough to see whether it still is.
         asked = ids[:1] if self.problem else ids
         try:
-            found = opened(self._postfix, asked, progress)
+            found = envelopes(self._postfix, asked, progress)
             if self.problem:
-                found.update(opened(self._postfix, ids[1:], progress))
+                found.update(envelopes(self._postfix, ids[1:], progress))
         except CommandFailed as error:
             self.problem = str(error)
-            return {}
-        if ids:
-            self.problem = ""
-        return found
+            return
+        self.problem = ""
+        for id in ids:
+            if id in found:
+                now[id] = now[id].opened(found[id])
+            else:
+                # It has left the queue meanwhile.
+                del now[id]
 
     def _new(self, places: _Places) -> Iterator[tuple[QueueId, tuple[str, str]]]:
         """Yield the ids that are not known, and their places; what else lies in the folders is none of Postfix's."""
@@ -192,26 +178,37 @@ class Census:
                 message = replace(message, queue=place[0])
                 self._moved.add(id)
             now[id] = message
-        heads = {id: head for id, place in self._new(places) if (head := _head(place[1], id)) is not None}
-        for id, read in self._open(list(heads), progress).items():
-            head, envelope = heads[id], read.envelope
-            # Two looks, and an id may be used again in between.
-            if head.sender == envelope.sender.encode("utf-8", "surrogateescape"):
-                now[id] = Message(
-                    id, places[id][0], head.arrival, head.size, envelope.sender, read.recipients, envelope=envelope
-                )
-        if len(now) < len(places):
-            self._seen = -1
+        new = list(self._new(places))
+        for number, (id, (queue, folder)) in enumerate(new, 1):
+            sheet = _sheet(folder, id)
+            if sheet is not None:
+                size, arrival, envelope, recipients = sheet
+                now[id] = Message(id, queue, arrival, size, envelope.sender, recipients, envelope=envelope)
+            if progress is not None and number % _TOLD_EVERY == 0:
+                progress(number, len(new))
         return now
 
 
-def _head(folder: str, id: QueueId) -> Head | None:
-    """Return the head of a queue file; None where it has left, or is not all there yet."""
+def _listed(line: bytes, known: Mapping[QueueId, Message]) -> Message | None:
+    """Return the message of a line, with the envelope that is known of it."""
+    listed = parse(line)
+    before = known.get(listed.id) if listed else None
+    # A short id may be another message by now: the id alone is no identity.
+    if listed is None or before is None or (before.arrival, before.size) != (listed.arrival, listed.size):
+        return listed
+    # There are many of them, and they need not be there twice.
+    same = sorted(listed.recipients) == sorted(before.recipients)
+    recipients = before.recipients if same else listed.recipients
+    return replace(before, queue=listed.queue, reason=listed.reason, recipients=recipients)
+
+
+def _sheet(folder: str, id: QueueId) -> Sheet | None:
+    """Return what stands in a queue file; None where it has left, or is not all there yet."""
     path = f"{folder}/{id}"
     with suppress(OSError):
         # When it is, cleanup(8) makes it executable for its owner.
         if os.lstat(path).st_mode & 0o100:
-            return read_head(path)
+            return read_sheet(path, id)
     return None
 
 

@@ -8,14 +8,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
-from sys import intern
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from bmtop.checked import QueueId
 from bmtop.incident.message import Envelope
 from bmtop.postfix.instance import Postfix
 from bmtop.postfix.queue import files
-from bmtop.postfix.queuefile import plain_address
+from bmtop.postfix.queuefile import envelope_of
 from bmtop.server import CommandFailed
 
 T = TypeVar("T")
@@ -24,7 +23,7 @@ _AT_ONCE = 4000
 # What matters of an envelope, and where it begins and ends: of some thirty lines, five or so.
 _LINE = re.compile(
     rb"\n(?:named_attribute: (sasl_username|log_client_name|log_client_address|log_ident)=|"
-    rb"(sender|original_recipient|recipient): |\*\*\* (ENVELOPE RECORDS|MESSAGE CONTENTS) )(.*)"
+    rb"(sender|original_recipient): |\*\*\* (ENVELOPE RECORDS|MESSAGE CONTENTS) )(.*)"
 )
 _FILE = re.compile(rb"(?:\S*/)?([0-9A-Za-z]+) \*\*\*")
 # An expression holds up all other threads until it is done; so much it takes apart in a moment.
@@ -39,26 +38,15 @@ _LONGEST_SUBJECT = 1000
 _MISSING = re.compile(r"open queue file (\S+): No such file or directory")
 
 
-class Opened(NamedTuple):
-    """A queue file's envelope, and the recipients to whom it was not delivered yet."""
-
-    envelope: Envelope
-    recipients: tuple[str, ...]
-
-
-def envelopes(postfix: Postfix, ids: Sequence[QueueId]) -> dict[QueueId, Envelope]:
+def envelopes(
+    postfix: Postfix, ids: Sequence[QueueId], progress: Callable[[int, int], None] | None = None
+) -> dict[QueueId, Envelope]:
     """Return the envelope of each id that is still in the queue.
 
-    Raises `CommandFailed` where postcat cannot read the queue.
+    `progress` is called with how many were read, and of how many. Raises `CommandFailed` where
+    postcat cannot read the queue.
     """
-    return {id: found.envelope for id, found in opened(postfix, ids).items()}
-
-
-def opened(
-    postfix: Postfix, ids: Sequence[QueueId], progress: Callable[[int, int], None] | None = None
-) -> dict[QueueId, Opened]:
-    """Return the same, and the recipients. `progress` is called with how many were read, and of how many."""
-    return dict(_asked(postfix, "-eq", _opened, ids, progress))
+    return dict(_asked(postfix, "-eq", _envelopes, ids, progress))
 
 
 def subjects(postfix: Postfix, ids: Sequence[QueueId]) -> dict[QueueId, str]:
@@ -108,31 +96,25 @@ def _still_there(postfix: Postfix, ids: list[QueueId]) -> list[QueueId]:
     return [id for id in ids if id in there]
 
 
-def _opened(out: bytes) -> Iterator[tuple[str, Opened]]:
+def _envelopes(out: bytes) -> Iterator[tuple[str, Envelope]]:
     """Yield the queue id and the envelope of each section that is whole."""
     id = ""
-    values: dict[bytes, str] = {}
+    values: dict[str, str] = {}
     addressed: list[str] = []
-    recipients: list[str] = []
     for attribute, address, mark, value in _lines(out):
         if mark == b"ENVELOPE RECORDS":
             file = _FILE.fullmatch(value)
             id = file[1].decode("ascii") if file else ""
-            values, addressed, recipients = {}, [], []
+            values, addressed = {}, []
         elif mark:
             if id:
-                left = tuple(recipients)
-                # As a rule they are the same, and there are many of them.
-                yield id, Opened(_envelope(id, values, left if addressed == recipients else tuple(addressed)), left)
+                yield id, envelope_of(id, values, values.get("", ""), addressed)
             id = ""
+        elif address == b"original_recipient":
+            addressed.append(value.decode("utf-8", "surrogateescape"))
         else:
-            text = value.decode("utf-8", "surrogateescape")
-            if address == b"recipient":
-                recipients.append(text)
-            elif address == b"original_recipient":
-                addressed.append(text)
-            else:
-                values.setdefault(attribute or address, text)
+            # The sender is no attribute, and has no name.
+            values.setdefault(attribute.decode("ascii"), value.decode("utf-8", "surrogateescape"))
 
 
 def _lines(out: bytes) -> Iterator[tuple[bytes, bytes, bytes, bytes]]:
@@ -142,19 +124,6 @@ def _lines(out: bytes) -> Iterator[tuple[bytes, bytes, bytes, bytes]]:
         end = len(out) if end < 0 else end
         yield from _LINE.findall(b"\n" + out[begin:end])
         begin = end + 1
-
-
-def _envelope(id: str, values: dict[bytes, str], addressed: tuple[str, ...]) -> Envelope:
-    login, client = values.get(b"sasl_username"), values.get(b"log_client_address")
-    origin = values.get(b"log_ident", id)
-    return Envelope(
-        login=None if login is None else intern(login),
-        client=None if client is None else intern(plain_address(client)),
-        client_name=intern(values.get(b"log_client_name", "unknown")),
-        sender=values.get(b"sender", ""),
-        origin=None if origin == id else origin,
-        addressed=addressed,
-    )
 
 
 def _subjects(out: bytes) -> Iterator[tuple[str, str]]:

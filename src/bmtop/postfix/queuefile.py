@@ -1,12 +1,17 @@
-"""A queue file's envelope, read natively: the second, independent look before a message is deleted.
+"""A queue file's envelope, read natively: many times as fast as postcat(1), which is asked as well before a purge.
 
 The record format is that of postfix/src/global/rec_type.h: a type byte, a length in base 128 with the low
 bits first, and the data. Where a milter changed the envelope, a pointer leads to what holds now.
 """
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from sys import intern
+from typing import NamedTuple, TypeVar
+
+from bmtop.incident.message import Envelope
+
+T = TypeVar("T")
 
 _HEAD = 4096
 # A damaged file's pointers may lead in a circle.
@@ -16,6 +21,8 @@ _LONGEST, _FARTHEST = 1 << 24, 1 << 60
 
 _ATTRIBUTE, _SIZE, _TIME, _SENDER = b"ACTS"
 _RECIPIENT, _ORIGINAL, _MESSAGE, _POINTER = b"ROMp"
+# The attributes that an envelope is made of, of some twenty.
+_NAMED = (b"sasl_username=", b"log_client_name=", b"log_client_address=", b"log_ident=")
 
 
 class Head(NamedTuple):
@@ -28,14 +35,32 @@ class Head(NamedTuple):
     client: bytes | None
 
 
+class Sheet(NamedTuple):
+    """Everything that stands before a message's contents: `recipients` are those it was not delivered to yet."""
+
+    size: int
+    arrival: int
+    envelope: Envelope
+    recipients: tuple[str, ...]
+
+
 def read_head(path: str) -> Head | None:
     """Return the head of the queue file at `path`; None where it is no whole queue file.
 
     Raises `OSError` where it cannot be read. A link is not followed.
     """
+    return _read(path, _head)
+
+
+def read_sheet(path: str, id: str) -> Sheet | None:
+    """Return the same, and all else that is before the contents, of the queue file of the message `id`."""
+    return _read(path, lambda records: _sheet(records, id))
+
+
+def _read(path: str, take: Callable[[Iterable[tuple[int, bytes]]], T | None]) -> T | None:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        return _head(_records(descriptor))
+        return take(_records(descriptor))
     except (ValueError, IndexError):
         return None
     finally:
@@ -129,6 +154,53 @@ def _head(records: Iterable[tuple[int, bytes]]) -> Head | None:
     if size < 0 or arrival < 0 or sender is None:
         return None
     return Head(size, arrival, sender, login, client)
+
+
+def _sheet(records: Iterable[tuple[int, bytes]], id: str) -> Sheet | None:
+    size = arrival = -1
+    values: dict[str, str] = {}
+    sender: str | None = None
+    addressed: list[str] = []
+    recipients: list[str] = []
+    for kind, value in records:
+        if kind == _ATTRIBUTE:
+            if value.startswith(_NAMED):
+                name, _, text = value.decode("utf-8", "surrogateescape").partition("=")
+                values.setdefault(name, text)
+        elif kind == _RECIPIENT:
+            recipients.append(value.decode("utf-8", "surrogateescape"))
+        elif kind == _ORIGINAL:
+            addressed.append(value.decode("utf-8", "surrogateescape"))
+        elif kind == _SIZE and size < 0:
+            size = int(value.split(None, 1)[0])
+        elif kind == _TIME and arrival < 0:
+            arrival = int(value.split(None, 1)[0])
+        elif kind == _SENDER and sender is None:
+            sender = value.decode("utf-8", "surrogateescape")
+        elif kind == _MESSAGE:
+            break
+    else:
+        return None
+    if size < 0 or arrival < 0 or sender is None:
+        return None
+    left = tuple(recipients)
+    # As a rule they are the same, and there are many of them.
+    return Sheet(size, arrival, envelope_of(id, values, sender, left if addressed == recipients else addressed), left)
+
+
+def envelope_of(id: str, attributes: Mapping[str, str], sender: str, addressed: Iterable[str]) -> Envelope:
+    """Return the envelope that these named attributes of the queue file of the message `id` make."""
+    login, client = attributes.get("sasl_username"), attributes.get("log_client_address")
+    origin = attributes.get("log_ident", id)
+    return Envelope(
+        # The same ones come many times.
+        login=None if login is None else intern(login),
+        client=None if client is None else intern(plain_address(client)),
+        client_name=intern(attributes.get("log_client_name", "unknown")),
+        sender=sender,
+        origin=None if origin == id else origin,
+        addressed=tuple(addressed),
+    )
 
 
 def plain_address(address: str) -> str:

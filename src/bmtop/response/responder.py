@@ -35,6 +35,7 @@ from bmtop.response.undo import undo
 from bmtop.response.unfinished import FINISHED, TAKEN_BACK, finish, leave, take_back
 from bmtop.response.untrust import Change, Changed, Untrust
 from bmtop.response.watch import Lookout
+from bmtop.response.witness import hear_postcat
 from bmtop.server import CommandFailed
 
 # In seconds. A bot's connection may be older than what the panes cover.
@@ -67,6 +68,7 @@ class Responder:
         Raises `NoRoom` where there is no room for that.
         """
         self._refuse(plan)
+        hear_postcat(self._postfix, plan.messages, progress)
         copies = self._copies()
         name = None if without_undo else copies.new_name()
         return purge(
