@@ -1,6 +1,7 @@
 """Actions on an account: its sessions, its password, and whether it may log in at all; by BlueMind, or by the
 commands in the settings."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -42,8 +43,9 @@ class AccountServer(Protocol):
 def bluemind_of(settings: Settings, server: Server) -> BlueMind:
     """Return the BlueMind that the settings name."""
     service = Service(settings.bm_api, settings.bm_token, settings.bm_ca)
-    lock = Path("/run/lock") if Path("/run/lock").is_dir() else settings.state
-    return BlueMind(Rest(service), BmCli(server, settings.bm_cli, folder=lock))
+    # Where everybody may make files, anybody could hold the lock.
+    lock = Path("/run/bmtop") if os.geteuid() == 0 else settings.state
+    return BlueMind(Rest(service), BmCli(server, settings.bm_cli, folder=None if settings.read_only else lock))
 
 
 def account_server(settings: Settings, server: Server) -> AccountServer:
