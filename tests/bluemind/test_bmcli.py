@@ -255,6 +255,7 @@ def test_one_bm_cli_at_a_time(program: Standin, tmp_path: Path, jane: Login) -> 
 
 def test_another_bm_cli_is_waited_for_but_not_for_ever(cli: BmCli, program: Standin, jane: Login) -> None:
     cli.logout(jane)
+    assert cli.folder is not None
     with open(cli.folder / "bm-cli.lock") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         cli.timeout = 0.2
