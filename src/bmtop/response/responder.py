@@ -278,10 +278,12 @@ class Responder:
 
     def finish(self, cut_off: Entry, progress: Progress) -> Outcome | Restored:
         """Finish an action on messages that was cut off, on what is left of it."""
+        self._gate.refuse_read_only(f"finish the {cut_off.action}")
         return finish(self._postfix, self._gate, self._copies(), cut_off, progress, in_use=self._undos_in_use())
 
     def take_back(self, cut_off: Entry, progress: Progress) -> Outcome | Restored:
         """Take back what an action on messages had done when it was cut off."""
+        self._gate.refuse_read_only(f"take the {cut_off.action} back")
         if cut_off.action == "purge" and cut_off.undo is not None:
             return self.undo(cut_off.undo, progress)
         return take_back(self._postfix, self._gate, cut_off, progress)
