@@ -52,7 +52,6 @@ class Lookout:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.on = False
-        self.problem = ""
         self._postfix = postfix
         self._connections = connections
         self._watch = watch
@@ -65,9 +64,14 @@ class Lookout:
         self._clock = clock
         self._asking: Thread | None = None
         self._answer: Sequence[float | None] | None = None
-        self._sessions_problem = ""
+        # Each part is looked at in its own time: what one says stands until it is looked at again.
+        self._problems = dict.fromkeys(("log", "deliveries", "connections", "sessions"), "")
         self._seen: dict[tuple[int, float | None], Connection] = {}
         self._next_connections = self._next_sessions = 0.0
+
+    @property
+    def problem(self) -> str:
+        return next(filter(None, self._problems.values()), "")
 
     def begin(self) -> None:
         """Watch from now on. Raises `CommandFailed` where Postfix does not say whose mail is whose."""
@@ -85,7 +89,6 @@ class Lookout:
 
     def tick(self) -> Verdict:
         """Look, and return what is to be said now."""
-        self.problem = ""
         self._read_log()
         now = self._clock()
         if now >= self._next_connections:
@@ -97,8 +100,10 @@ class Lookout:
         try:
             news = self._connections.log.news()
         except OSError as error:
-            self.problem = f"The log cannot be read ({(error.strerror or 'no').lower()}), so nobody can be watched."
+            reason = (error.strerror or "no").lower()
+            self._problems["log"] = f"The log cannot be read ({reason}), so nobody can be watched."
             return
+        self._problems["log"] = self._problems["deliveries"] = ""
         for handed in self._signs_among([event for event in news if isinstance(event, Handed)]):
             self._saw("sent", handed.time, handed.client, handed.login, handed.connection)
         for event in news:
@@ -141,7 +146,7 @@ class Lookout:
                 for id, envelope in envelopes(self._postfix, there).items()
             }
         except (Refused, CommandFailed) as error:
-            self.problem = str(error)
+            self._problems["deliveries"] = str(error)
             return set()
         if len(found) < len(ids):
             found = {**self._deliveries.read(self._territory), **found}
@@ -160,8 +165,9 @@ class Lookout:
         try:
             served = self._connections.serving(self._wanted)
         except (Refused, CommandFailed) as error:
-            self.problem = str(error)
+            self._problems["connections"] = str(error)
             return
+        self._problems["connections"] = ""
         there = {(c.pid, c.since) for c in served}
         for key in [key for key in self._seen if key not in there]:
             # Its smtpd was ended, and wrote no line.
@@ -178,13 +184,12 @@ class Lookout:
             self._next_sessions = now + _SESSIONS_EVERY
             self._asking = Thread(target=self._ask_for_sessions, daemon=True)
             self._asking.start()
-        self.problem = self.problem or self._sessions_problem
 
     def _ask_for_sessions(self) -> None:
         try:
-            self._answer, self._sessions_problem = self._sessions(), ""
+            self._answer, self._problems["sessions"] = self._sessions(), ""
         except (Refused, CommandFailed) as error:
-            self._answer, self._sessions_problem = None, str(error)
+            self._answer, self._problems["sessions"] = None, str(error)
 
 
 class _Deliveries:
