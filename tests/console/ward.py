@@ -47,9 +47,13 @@ class Watcher(Lookout):
 
     def __init__(self) -> None:
         self.on = False
-        self.problem = ""
+        self.blind = ""
         self.says = QUIET
         self.told: list[str] = []
+
+    @property
+    def problem(self) -> str:
+        return self.blind
 
     def begin(self) -> None:
         self.on = True
