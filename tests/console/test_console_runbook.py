@@ -7,6 +7,7 @@ import pytest
 
 from bmtop.console.secret import Secret
 from bmtop.incident.watch import Verdict
+from bmtop.response.copies import NoRoom
 from tests.console.desk import BOT, HONEST, STOLEN, Desk, Hands, User, console, failed_login, message, queue_id
 from tests.console.ward import alarm
 
@@ -122,6 +123,24 @@ async def test_a_step_that_fails_says_why_and_hides_no_other() -> None:
         assert "cache" not in hands.steps, "it is asked before everybody's logins are touched"
         await user.press("y")
         await user.sees(r"cache was done\.")
+
+
+@pytest.mark.parametrize("agreed", [False, True])
+async def test_without_room_for_a_copy_the_purge_asks_before_it_goes_on(agreed: bool) -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await opened(user)
+        hands.refuses = NoRoom("There is no room for the undo copy.")
+        await run(user, "Delete what")
+        await user.sees("3 of 3 messages chosen")
+        await user.press("y")
+        await user.sees("this purge cannot be undone")
+        assert not hands.plans
+        await user.press("y" if agreed else "escape")
+        await user.sees("3 of 3 messages deleted" if agreed else "cannot be undone", gone=not agreed)
+        assert word(user, "Delete what") == ("DONE" if agreed else "FAILED")
+    assert hands.without_undo == [False, True][: 1 + agreed]
+    assert {m.login for m in desk.messages.values()} == ({HONEST} if agreed else {STOLEN, HONEST})
 
 
 async def test_one_step_at_a_time_left_and_come_back_to() -> None:

@@ -18,6 +18,7 @@ from bmtop.incident.message import Message
 from bmtop.incident.selection import Filter, network, select
 from bmtop.incident.watch import Verdict
 from bmtop.response.cache import MEANWHILE
+from bmtop.response.copies import NoRoom
 from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, MessageAction, Outcome, Plan, Progress, no_progress
 from bmtop.response.untrust import Changed
@@ -58,8 +59,8 @@ class Step:
     """One step as it is now. `command` is what it will run, or has run; `time` is when that was, in epoch seconds.
 
     `meanwhile` says what else it does to people, empty where that is nothing. `sentence` is its result, `notes` are
-    more of that. `missing` says that the watch asks for it, `consent` that it needs `allow_argv`, `optional` that
-    `run_all` leaves it out.
+    more of that. `missing` says that the watch asks for it, `optional` that `run_all` leaves it out, `consent` that it
+    needs `allow_argv` (the password) or `without_undo` (the purge).
     """
 
     name: str
@@ -81,6 +82,16 @@ class _Result:
     sentence: str
     command: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a step is given: see `Runbook.run`."""
+
+    plan: Plan | None
+    password: str | None
+    allow_argv: bool
+    without_undo: bool
 
 
 class Runbook:
@@ -184,21 +195,23 @@ class Runbook:
         plan: Plan | None = None,
         password: str | None = None,
         allow_argv: bool = False,
+        without_undo: bool = False,
         progress: Progress = no_progress,
     ) -> Step:
         """Run a step, whatever became of the others, and return what came of it; what fails is in the step.
 
         `plan` is the purge that was confirmed, else all that is queued now; `password` the new one, else it is made
-        (see `take_password`). Raises `Refused` while another step runs.
+        (see `take_password`). `without_undo` purges where there is no room for a copy. Raises `Refused` while
+        another step runs.
         """
         if not self._running.acquire(blocking=False):
             raise Refused("Another step is still running; wait for it.")
         try:
             self._change(name, state="running", sentence="", notes=(), consent=False)
             try:
-                result = self._act(name, plan, password, allow_argv, progress)
+                result = self._act(name, _Given(plan, password, allow_argv, without_undo), progress)
             except (Refused, CommandFailed) as error:
-                return self._end(name, "failed", str(error), consent=isinstance(error, OnlyInArgv))
+                return self._end(name, "failed", str(error), consent=isinstance(error, OnlyInArgv | NoRoom))
             except BaseException as error:
                 self._end(name, "failed", f"It was stopped ({type(error).__name__}); see the journal.")
                 raise
@@ -230,13 +243,13 @@ class Runbook:
         made, self._made = self._made, ""
         return made
 
-    def _act(self, name: str, plan: Plan | None, password: str | None, allow_argv: bool, progress: Progress) -> _Result:
+    def _act(self, name: str, given: _Given, progress: Progress) -> _Result:
         responder = self._responder
         match name:
             case "hold":
                 return self._hold(progress)
             case "password":
-                return _of(self._set_password(password, allow_argv))
+                return _of(self._set_password(given.password, given.allow_argv))
             case "sessions":
                 return _of(responder.logout(self.account()))
             case "suspend":
@@ -250,7 +263,7 @@ class Runbook:
                 changed = self._untrust(self.client)
                 return _Result(changed.ok, changed.sentence, changed.command, changed.notes)
             case "purge":
-                return self._purge(plan, progress)
+                return self._purge(given.plan, given.without_undo, progress)
             case _:
                 self._lookout.begin()
                 return _Result(True, "Watching.")
@@ -266,11 +279,11 @@ class Runbook:
         sentence = f"{len(outcome.done):,} of {len(plan.ids):,} messages held; what comes in is held as well."
         return _Result(True, sentence, outcome.command, (*_left_out(outcome), *outcome.notes))
 
-    def _purge(self, plan: Plan | None, progress: Progress) -> _Result:
+    def _purge(self, plan: Plan | None, without_undo: bool, progress: Progress) -> _Result:
         plan = plan or self.plan("purge")
         if not plan.messages:
             return _Result(True, "Nothing is queued.")
-        outcome = self._responder.purge(plan, progress)
+        outcome = self._responder.purge(plan, progress, without_undo=without_undo)
         sentence = f"{len(outcome.done):,} of {len(plan.ids):,} messages deleted."
         if outcome.undo:
             sentence += f" To bring them back: bmtop undo {outcome.undo}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from bmtop.checked import Client, Refused
 from bmtop.console import results
 from bmtop.console.containments import Containment
-from bmtop.console.deeds.messages import errand
+from bmtop.console.deeds.messages import errand, without_undo
 from bmtop.console.deeds.relays import before_and_after
 from bmtop.console.deeds.runner import Runner
 from bmtop.console.dialogs.confirm import Confirm
@@ -147,7 +147,13 @@ async def _purge(runner: Runner, containment: Containment) -> None:
             held = plan
             await runner.change_queue("Hold", lambda progress: runner.responder.hold(held, progress))
             return
-    await _run(runner, containment, lambda progress: runbook.run("purge", plan=plan, progress=progress.report))
+    done = await _run(runner, containment, lambda progress: runbook.run("purge", plan=plan, progress=progress.report))
+    if done.consent and await _is_wanted(runner, without_undo(f"Purge: {containment.name}", done.sentence)):
+        await _run(
+            runner,
+            containment,
+            lambda progress: runbook.run("purge", plan=plan, without_undo=True, progress=progress.report),
+        )
 
 
 async def _untrust(runner: Runner, containment: Containment) -> None:

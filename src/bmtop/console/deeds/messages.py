@@ -81,13 +81,18 @@ async def _carry_out(runner: Runner, heading: str, plan: Plan) -> Outcome | None
     try:
         return await runner.change_queue(heading, partial(act, plan))
     except NoRoom as error:
-        lines: list[str | Cell | Line] = [
-            Cell(str(error), "alarm"),
-            "Without a copy, this purge cannot be undone. Hold needs no room.",
-        ]
-        if not await runner.ask(Confirm(heading, lines, "Purge without undo")):
+        if not await runner.ask(without_undo(heading, str(error))):
             return None
     return await runner.change_queue(heading, partial(responder.purge, plan, without_undo=True))
+
+
+def without_undo(heading: str, sentence: str) -> Confirm:
+    """Ask whether to purge although no copy can be kept, which the sentence says."""
+    lines: list[str | Cell | Line] = [
+        Cell(sentence, "alarm"),
+        "Without a copy, this purge cannot be undone. Hold needs no room.",
+    ]
+    return Confirm(heading, lines, "Purge without undo")
 
 
 async def undo(runner: Runner) -> None:
