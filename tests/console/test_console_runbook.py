@@ -9,7 +9,7 @@ from bmtop.console.secret import Secret
 from bmtop.incident.watch import Verdict
 from bmtop.response.copies import NoRoom
 from tests.console.desk import BOT, HONEST, STOLEN, Desk, Hands, User, console, failed_login, message, queue_id
-from tests.console.ward import alarm
+from tests.console.ward import Watcher, alarm
 
 MADE = "mAde-Up-pass-w0rd"
 ORDER = [
@@ -259,6 +259,27 @@ async def test_contained_with_its_evidence() -> None:
         assert len(hands.noted) == 1
         await user.press("q")
         await user.when(lambda: not user.app.is_running, "nothing is left to be asked")
+
+
+async def test_one_that_was_contained_and_comes_back_gets_a_new_runbook() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await opened(user)
+        await run(user, "Hold what is queued")
+        await user.sees("3 of 3 messages held")
+        await run(user, "Watch")
+        await user.sees("WATCHING  Quiet")
+        assert " n New " not in user.screen()
+        await user.press("n")
+        assert word(user, "Hold what is queued") == "DONE", "what is not over is not begun anew"
+        hands.watcher.says = Verdict("contained", ("Contained: quiet for 10 min.",))
+        await user.sees(" n New ")
+        hands.watcher = Watcher()
+        await user.press("n")
+        await user.sees("Not watched yet")
+        assert [word(user, step) for step in ORDER] == ["TO DO"] * 7
+        hands.keeps[0].comes_in = [queue_id(7)]
+        await user.sees("1 newly held")
 
 
 async def test_a_client_is_contained_with_its_own_steps() -> None:

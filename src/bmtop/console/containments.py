@@ -75,6 +75,12 @@ class Containment:
         return next((steps[name] for name in verdict.missing if name in steps), None) if verdict else None
 
     @property
+    def is_contained(self) -> bool:
+        """Whether it has seen ten quiet minutes after all was done."""
+        verdict = self.runbook.verdict if self.runbook else None
+        return verdict is not None and verdict.state == "contained"
+
+    @property
     def is_open(self) -> bool:
         """Whether ending bmtop now would end something: holding, or a watch that has not seen ten quiet minutes."""
         verdict = self.runbook.verdict if self.runbook else None

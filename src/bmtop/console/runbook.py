@@ -110,16 +110,20 @@ class RunbookScreen(Screen[None]):
         Binding("a", "all", "All steps", tooltip="run what is still to do or has failed, in order"),
         Binding("exclamation_mark", "remedy", "Missing", key_display="!", tooltip="run the step that the alarm names"),
         Binding("escape", "back", "Back", tooltip="back to the panes; what runs goes on"),
+        Binding("n", "anew", "New", tooltip="once it is contained and has come back: begin a new runbook"),
         Binding("x", "skip", "Leave out", tooltip="leave the step out, by choice"),
         Binding("s", "stop", "Stop", tooltip="stop the step that is running, at the next safe moment"),
     ]
 
-    def __init__(self, containment: Containment, runner: Runner, step: StepDeed, all_steps: Deed) -> None:
+    def __init__(
+        self, containment: Containment, runner: Runner, *, step: StepDeed, all_steps: Deed, anew: Deed
+    ) -> None:
         super().__init__()
         self._containment = containment
         self._runner = runner
         self._step = step
         self._all = all_steps
+        self._anew = anew
 
     def compose(self) -> ComposeResult:
         with Vertical(id="runbook"):
@@ -154,6 +158,7 @@ class RunbookScreen(Screen[None]):
         frame = self.query_one("#runbook")
         if said.markup != frame.border_subtitle:
             frame.border_subtitle = said
+            self.refresh_bindings()
 
     def _tell(self) -> None:
         step = self._table.current
@@ -184,6 +189,12 @@ class RunbookScreen(Screen[None]):
             self.notify("The watch misses no step.", markup=False)
         else:
             self._runner.start(self._step(self._runner, self._containment, step.name))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        return action != "anew" or self._containment.is_contained
+
+    def action_anew(self) -> None:
+        self._runner.start(self._anew(self._runner, self._containment))
 
     def action_skip(self) -> None:
         step, runbook = self._table.current, self._containment.runbook

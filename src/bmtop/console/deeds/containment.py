@@ -37,7 +37,12 @@ async def contain(runner: Runner, target: Target) -> None:
         runbook = await asyncio.to_thread(_runbook(runner, meant))
         containment = runner.containments.of(meant)
         containment.take(runbook)
-    await runner.show(RunbookScreen(containment, runner, step, all_steps))
+    await runner.show(RunbookScreen(containment, runner, step=step, all_steps=all_steps, anew=anew))
+
+
+async def anew(runner: Runner, containment: Containment) -> None:
+    """Begin a new runbook on a target that was contained; what is being held is held on."""
+    containment.take(await asyncio.to_thread(_runbook(runner, containment.target)))
 
 
 def _meant(runner: Runner, target: Target) -> Target:
