@@ -241,8 +241,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = argparse.Namespace(command=None)
     try:
         with behind_border():
-            found = _parser().parse_args(arguments)
+            found = _parser().parse_args(arguments, found)
             return _ended(found)
+    except SystemExit as ended:
+        # argparse ends with 2 where it is used wrongly: for monitoring that would be an alarm.
+        if ended.code == commands.REFUSED and found.command == "check":
+            return _UNKNOWN
+        raise
     except CommandFailed as error:
         print(f"bmtop: {error}", file=sys.stderr)
         return _UNKNOWN if found.command == "check" else commands.COULD_NOT
