@@ -103,7 +103,7 @@ class Reading:
 
     def _steps(self, now: float) -> Steps[Picture]:
         problems = (*self._log.problems.values(), *self._problems.values(), *self._territory.problems)
-        return self._incident.draw(now, complete=self._complete, problems=tuple(filter(None, problems)))
+        return self._incident.draw(now, complete=self._complete, problems=tuple(filter(None, dict.fromkeys(problems))))
 
     # Once
 

@@ -210,7 +210,8 @@ def _table(title: str, rows: Sequence[object], columns: _Columns) -> str:
     table = [[name for name, _ in columns]]
     table += [[_cell(read(row)) for _, read in columns] for row in rows[:_MOST_ROWS]]
     widths = [max(cells(line[i]) for line in table) for i in range(len(columns))]
-    numeric = [isinstance(read(rows[0]), int) for _, read in columns]
+    # A number that is not known is None.
+    numeric = [all(isinstance(read(row), int | None) for row in rows[:_MOST_ROWS]) for _, read in columns]
     lines = [
         "  ".join(_padded(c, w, right=n) for c, w, n in zip(line, widths, numeric, strict=True)).rstrip()
         for line in table

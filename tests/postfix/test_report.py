@@ -1,0 +1,67 @@
+"""The report and the check, as people, cron and a monitoring system meet them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.mailserver import Player, Postfix
+from tests.mailserver.stories import incident
+from tests.purge.commandline import Bmtop
+
+
+@pytest.fixture(scope="module")
+def attacked() -> Iterator[Postfix]:
+    """A Postfix with a small incident in its log and its queue."""
+    with Postfix.temporary() as postfix:
+        incident(Player(postfix), scale=40)
+        postfix.settle()
+        yield postfix
+
+
+def test_check_says_it_in_one_line_and_by_its_status(attacked: Postfix) -> None:
+    bmtop, queued = Bmtop(attacked), len(attacked.queue())
+    for arguments, status, word in (
+        (("--critical", str(queued)), 2, "CRITICAL"),
+        (("--warning", str(queued), "--critical", "100000"), 1, "WARNING"),
+        # Nothing is wrong with the queue, but somebody is suspected.
+        (("--warning", "100000", "--critical", "100000"), 1, "WARNING"),
+    ):
+        said = bmtop("check", *arguments)
+        assert said.status == status
+        assert said.out.startswith(f"BMTOP {word} - {queued} queued, suspected: alice@example.com (")
+        assert said.out.count("\n") == 1
+        assert f" | queue={queued};" in said.out
+
+
+def test_check_is_ok_where_all_is_well(tmp_path: Path) -> None:
+    with Postfix.temporary() as postfix:
+        said = Bmtop(postfix, tmp_path)("check")
+    assert (said.status, said.out) == (0, "BMTOP OK - 0 queued | queue=0;200;200;0\n")
+
+
+@pytest.mark.parametrize("wrong", [("--warning", "x"), ("--postfix", "/nowhere"), ("--critical",), ("more",)])
+def test_a_check_that_cannot_be_made_is_unknown_and_no_alarm(attacked: Postfix, wrong: tuple[str, ...]) -> None:
+    said = Bmtop(attacked)("check", *wrong)
+    assert said.status == 3
+    assert "Traceback" not in said.out + said.err
+
+
+def test_wrong_use_of_any_other_command_is_2(attacked: Postfix) -> None:
+    assert Bmtop(attacked)("report", "--since", "x").status == 2
+
+
+def test_what_cannot_be_read_is_null_and_said_once(attacked: Postfix) -> None:
+    bmtop = Bmtop(attacked)
+    told = bmtop("--postfix", "/nowhere", "report", "--json")
+    assert told.status == 0
+    assert told.json["queue"] is None
+    assert told.json["senders"][0]["login"] == "alice@example.com"
+    assert {row["queued"] for row in told.json["senders"]} == {None}
+    (problem,) = told.json["problems"]
+    assert problem in told.err
+    assert told.err.count("\n") == 1
+
+    text = bmtop("--postfix", "/nowhere", "report").out
+    head, row = (line for line in text.splitlines() if line.startswith(("  login ", "  alice@")))
+    assert row.index(" ? ") + 2 == head.index("queued") + len("queued"), "it stands under its heading"
