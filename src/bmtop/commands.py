@@ -97,8 +97,8 @@ def act_on_messages(
     if with_bounces:
         messages = (*messages, *bounces)
     elif bounces and action != "release":
-        left = f"{len(bounces):,} bounces that Postfix made for them are left; --bounces takes them, too."
-        print(left, file=sys.stderr)
+        left = f"{_counted(len(bounces), 'bounce')} that Postfix made for them; --bounces takes those, too."
+        print(f"Left in the queue: {left}", file=sys.stderr)
     # What is on hold already is not held, and what is not on hold is not released.
     messages = tuple(m for m in messages if action == "purge" or (m.queue == "hold") == (action == "release"))
     plan = Plan(action, wanted, messages)
@@ -122,7 +122,7 @@ def finish(settings: Settings, action: MessageAction, *, yes: bool, as_json: boo
         print(f"No {action} was cut off.", file=sys.stderr)
         return NOTHING
     entry = cut_off[-1]
-    if not yes and not _typed(f"Finish the {_in_words(entry)}, {len(entry.ids):,} messages?", "yes"):
+    if not yes and not _typed(f"Finish the {_in_words(entry)}, {_counted(len(entry.ids), 'message')}?", "yes"):
         print("Nothing was done. Add --yes to act without being asked.", file=sys.stderr)
         return REFUSED
     outcome = responder.finish(entry, _show_progress)
@@ -164,6 +164,10 @@ def _show_progress(done: int, total: int, step: str) -> None:
 
 
 def _second_look(monitor: Monitor, responder: Responder, plan: Plan, known: Collection[Message]) -> None:
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
     """Say what came in while the action ran; it is not part of it."""
     later = came_later(monitor.read_queue().values(), plan.filter, monitor.accounts, known)
     count = len(responder.with_subject(later, plan.filter))
@@ -177,7 +181,7 @@ def _agreed(plan: Plan, *, everything: bool) -> bool:
         return False
     print("\n".join(_lines(plan.messages)), file=sys.stderr)
     count = len(plan.messages)
-    question = f"{plan.action} {count:,} messages, {humanize.naturalsize(plan.bytes)}?"
+    question = f"{plan.action} {_counted(count, 'message')}, {humanize.naturalsize(plan.bytes)}?"
     if everything:
         question = f"This is all that is in the queue. {question}"
     return _typed(question, str(count) if everything or count > _TYPE_COUNT_FROM else "yes")
@@ -208,7 +212,7 @@ def _say(outcome: Outcome, *, as_json: bool) -> None:
     plan = outcome.plan
     if outcome.dry_run or not plan.messages:
         print("\n".join(_lines(plan.messages)) or "No message matches.")
-        print(f"{len(plan.ids):,} messages, {humanize.naturalsize(plan.bytes)}; nothing was done.")
+        print(f"{_counted(len(plan.ids), 'message')}, {humanize.naturalsize(plan.bytes)}; nothing was done.")
         return
     past = {"purge": "Deleted", "hold": "Held", "release": "Released"}[plan.action]
     print(f"{past} {len(outcome.done):,} of {len(plan.ids):,} messages.")
@@ -258,7 +262,7 @@ def undo(settings: Settings, name: str | None, *, yes: bool, as_json: bool) -> i
         return NOTHING
     chosen = next((copy for copy in copies if copy.undo == name), None)
     count = chosen.messages if chosen else 0
-    if not yes and not _typed(f"Bring back {count:,} messages of {name}, on hold?", "yes"):
+    if not yes and not _typed(f"Bring back {_counted(count, 'message')} of {name}, on hold?", "yes"):
         print("Nothing was done. Add --yes to act without being asked.", file=sys.stderr)
         return REFUSED
     restored = responder.undo(name, _show_progress)

@@ -33,7 +33,7 @@ def test_they_are_left_and_told_of(postfix: Postfix, player: Player, bmtop: Bmto
     play(player)
     done = bmtop("purge", "--login", ALICE, "--yes", "--json")
     assert len(done.json["done"]) == 7
-    assert "5 bounces that Postfix made for them are left; --bounces takes them, too." in done.err
+    assert "Left in the queue: 5 bounces that Postfix made for them; --bounces takes those, too." in done.err
     assert to(postfix) == sorted(OF_THE_SPAM + CAROLS)
 
 
