@@ -78,7 +78,12 @@ def standard_input_lines() -> Iterator[str]:
 
 
 def quoted(address: str) -> str:
-    """Return an address in its external form: a local part that is no dot-string in quotes (RFC 5322, 3.4.1)."""
+    """Return an address in its external form: a local part that is no dot-string in quotes (RFC 5322, 3.4.1).
+
+    The null sender stays empty.
+    """
+    if not address:
+        return ""
     local, at, domain = address.rpartition("@")
     if not at:
         local, domain = address, ""
