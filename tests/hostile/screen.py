@@ -29,4 +29,5 @@ class Screen(Terminal):
 
     def pid(self) -> int:
         """The process id of the program."""
-        return int(self._tmux("display-message", "-p", "#{pane_pid}"))
+        shell = self._tmux("display-message", "-p", "#{pane_pid}").strip()
+        return int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])

@@ -163,7 +163,7 @@ def test_the_environment_makes_textual_write_no_file_and_press_no_key(on_nothing
 
 
 SIZES = [(140, 45), (80, 24), (40, 10), (20, 5), (5, 2), (1, 1), (300, 100), (140, 3), (3, 45), (140, 45)]
-PLACES = (("h", "chosen"), ("?", "Everywhere"), ("Enter", "In the queue"))
+PLACES = (("h", "chosen"), ("?", "Everywhere"), ("Enter", "Sent in the window"))
 
 
 def test_it_may_be_of_any_size_at_any_moment(folder: Path) -> None:
@@ -181,4 +181,4 @@ def test_it_may_be_of_any_size_at_any_moment(folder: Path) -> None:
             terminal.wait_gone(seen)
         terminal.wait_for("Senders")
         terminal.press("q")
-        terminal.wait_for("Pane is dead")
+        assert terminal.wait_ended() == 0

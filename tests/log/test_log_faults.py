@@ -114,7 +114,7 @@ async def test_a_log_that_may_not_be_read_is_said_and_read_once_it_may(tmp_path:
     log.chmod(0o600)
     with without_rights():
         async with following(log) as found:
-            assert f"The log {log} cannot be read (permission denied); run bmtop as root" in found.follower.problem
+            assert f"The log {log} cannot be read (permission denied); run `sudo bmtop`" in found.follower.problem
             os.seteuid(0)
             log.chmod(0o644)
             os.seteuid(NOBODY)

@@ -2,8 +2,8 @@
 `python -m tests.log.writer LOG LINES HOW [EVERY]`.
 
 HOW: `rename` (to .1, .2 …, and created anew; the daemon goes on writing to the old file for a while), `twice` (the
-same, twice in a row) or `copytruncate` (copied, then cut). It is rotated EVERY so many lines, or whenever a line
-comes on standard input.
+same, twice in a row) or `copytruncate` (copied, then cut). It is rotated EVERY so many lines; else whenever a line
+comes on standard input, and LINES are only the least: it writes until that is closed.
 """
 
 import os
@@ -66,9 +66,11 @@ class Log:
         self.write(b"cut %d\n" % self._rotations)
 
 
-def asked() -> bool:
-    """Whether a line came on standard input."""
-    return bool(select.select([sys.stdin], [], [], 0)[0] and sys.stdin.readline())
+def asked() -> bool | None:
+    """Whether a line came on standard input; None where it is closed."""
+    if not select.select([0], [], [], 0)[0]:
+        return False
+    return True if os.read(0, 1) else None
 
 
 def main() -> None:
@@ -79,8 +81,10 @@ def main() -> None:
     rotate: Callable[[], None] = getattr(log, how)
     number = late_until = 0
     due = every
-    while number < count:
-        data = b"".join(line(n) for n in range(number, min(number + chance.randint(1, 60), count)))
+    open_ended = not every
+    while number < count or open_ended:
+        last = number + chance.randint(1, 60)
+        data = b"".join(line(n) for n in range(number, last if open_ended else min(last, count)))
         number += data.count(b"\n")
         write = log.write_late if number < late_until and chance.random() < 0.5 else log.write
         if chance.random() < 0.1:
@@ -89,7 +93,10 @@ def main() -> None:
             write(data[-7:])
         else:
             write(data)
-        if number >= due if every else asked():
+        order = number >= due if every else asked()
+        if order is None:
+            open_ended = False
+        elif order:
             rotate()
             due += every
             late_until = number + LATE

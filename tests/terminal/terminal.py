@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+# tmux now and then never learns that a program has ended, so a shell writes down the exit status.
+_NOTING = ("sh", "-c", '"$@"; echo $? >"$0"')
 # The size is the terminal's to tell.
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "TMUX")}
 
@@ -17,8 +19,9 @@ _ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in
 class Terminal:
     """One tmux session with one program in it."""
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
+    def __init__(self, folder: Path) -> None:
+        self._socket = folder / "socket"
+        self._status = folder / "status"
 
     def _tmux(self, *arguments: str, check: bool = True) -> str:
         done = subprocess.run(
@@ -32,12 +35,12 @@ class Terminal:
     def running(cls, command: Sequence[str], *, width: int = 140, height: int = 45) -> Iterator["Terminal"]:
         """Run `command` in a terminal of this size, until the block ends."""
         folder = Path(tempfile.mkdtemp(prefix="bmtop-terminal-"))
-        terminal = cls(folder / "socket")
+        terminal = cls(folder)
         try:
             terminal._tmux(
                 "set-option", "-g", "default-size", f"{width}x{height}", ";",
                 "set-option", "-g", "remain-on-exit", "on", ";",
-                "new-session", "-d", "-x", str(width), "-y", str(height), *command,
+                "new-session", "-d", "-x", str(width), "-y", str(height), *_NOTING, str(terminal._status), *command,
             )  # fmt: skip
             yield terminal
         finally:
@@ -85,6 +88,13 @@ class Terminal:
             time.sleep(0.05)
         return screen
 
+    def wait_ended(self, seconds: float = 30) -> int:
+        """Wait until the program has ended; return its exit status. Fails with the screen otherwise."""
+        self._until(lambda _: self.ended() is not None, "the end", seconds)
+        status = self.ended()
+        assert status is not None
+        return status
+
     def ended(self) -> int | None:
-        """Return the exit status of the program, None while it runs, or until tmux has it."""
-        return int(found) if (found := self._tmux("display-message", "-p", "#{pane_dead_status}").strip()) else None
+        """Return the exit status of the program, as a shell has it (128 and a signal's number), None while it runs."""
+        return int(found) if self._status.exists() and (found := self._status.read_text().strip()) else None

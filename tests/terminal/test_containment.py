@@ -134,5 +134,5 @@ def test_a_bot_with_an_open_connection_is_found_alarmed_about_and_stopped(tmp_pa
             terminal.wait_for(rf"{re.escape(JANE)} .*CONTAINING")
             terminal.press_until("q", "Quit anyway")
             terminal.press_until("y", "Keep holding has ended: [0-9,]+ messages? of")
-            wait_until(lambda: terminal.ended() == 0, 20, "it has ended")
+            assert terminal.wait_ended() == 0
             assert bot.ids == sent, "nothing more was taken from it"
