@@ -2,9 +2,10 @@
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
+from operator import attrgetter
 from typing import Any
 
 from bmtop.checked import QueueId, Refused
@@ -126,10 +127,6 @@ class Filter:
         }
 
     @cached_property
-    def _ids(self) -> frozenset[str]:
-        return frozenset(self.ids)
-
-    @cached_property
     def _sender(self) -> _Mailbox | None:
         return None if self.sender is None else _Mailbox(self.sender)
 
@@ -137,17 +134,32 @@ class Filter:
     def _recipient(self) -> _Mailbox | None:
         return None if self.recipient is None else _Mailbox(self.recipient)
 
-    def matches(self, message: Message, accounts: Accounts) -> bool:
-        """Tell whether `message` is meant, its subject aside: that is in no listing and no envelope."""
-        return (
-            (not self.ids or message.id in self._ids)
-            and (self.queue is None or message.queue == self.queue)
-            and self.matches_source(message.login, message.client, accounts)
-            and (self.since is None or message.arrival >= self.since)
-            and (self.before is None or message.arrival < self.before)
-            and (self._sender is None or self._sender.fits(message.sender))
-            and (self._recipient is None or any(map(self._recipient.fits, message.recipients)))
-        )
+    def keep(self, messages: Iterable[Message], accounts: Accounts) -> list[Message]:
+        """Return those that are meant, in their order; their subjects aside: no listing and no envelope has them."""
+        kept = list(messages)
+        for meant in self._tests(accounts):
+            kept = list(filter(meant, kept))
+        return kept
+
+    def _tests(self, accounts: Accounts) -> Iterable[Callable[[Message], bool]]:
+        """Yield a test for each part of the filter that is set."""
+        if self.ids:
+            ids = frozenset(self.ids)
+            yield lambda m: m.id in ids
+        if self.queue is not None:
+            yield lambda m: m.queue == self.queue
+        if self.needs_envelope:
+            # A whole queue has few of them.
+            from_source = cache(lambda login, client: self.matches_source(login, client, accounts))
+            yield lambda m: from_source(m.login, m.client)
+        if (since := self.since) is not None:
+            yield lambda m: m.arrival >= since
+        if (before := self.before) is not None:
+            yield lambda m: m.arrival < before
+        if self._sender is not None:
+            yield lambda m: self.matches_sender(m.sender)
+        if (recipient := self._recipient) is not None:
+            yield lambda m: any(map(recipient.fits, m.recipients))
 
     def matches_source(self, login: str | None, client: str | None, accounts: Accounts) -> bool:
         """Tell whether mail that came with this login from this client is meant, as far as these two go."""
@@ -172,9 +184,12 @@ def select(messages: Iterable[Message], wanted: Filter, accounts: Accounts) -> t
     messages = list(messages)
     if wanted.needs_envelope and any(m.envelope is None for m in messages):
         unread = sum(m.envelope is None for m in messages)
-        raise Refused(f"The envelopes of {unread:,} messages could not be read; run bmtop as root.")
-    found = [m for m in messages if wanted.matches(m, accounts)]
-    return tuple(sorted(found, key=lambda m: (m.arrival, m.id)))
+        raise Refused(f"The envelopes of {unread:,} messages could not be read; run `sudo bmtop`.")
+    found = wanted.keep(messages, accounts)
+    # By one and then the other: a pair for each message would call the garbage collector, which looks at all of them.
+    found.sort(key=attrgetter("id"))
+    found.sort(key=attrgetter("arrival"))
+    return tuple(found)
 
 
 def came_later(

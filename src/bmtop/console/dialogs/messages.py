@@ -192,8 +192,7 @@ class Messages(Dialog[Plan]):
     def _kept(self, narrowing: Filter) -> Sequence[Message]:
         """Return what is left of the frozen list. Blocks."""
         errand = self._errand
-        kept = [m for m in errand.messages if narrowing.matches(m, errand.accounts)]
-        return errand.with_subject(kept, narrowing)
+        return errand.with_subject(narrowing.keep(errand.messages, errand.accounts), narrowing)
 
     def action_tick(self) -> None:
         if self.focused is not self._table:
