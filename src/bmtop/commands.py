@@ -136,7 +136,12 @@ def _in_words(entry: Entry) -> str:
 
 
 def _tell_unfinished(responder: Responder) -> None:
-    for entry in responder.unfinished():
+    try:
+        unfinished = responder.unfinished()
+    except Refused as error:
+        print(visible(str(error)), file=sys.stderr)
+        return
+    for entry in unfinished:
         if entry.action == "undo":
             what = f"`bmtop undo {entry.undo}` finishes it"
         elif entry.action in ("purge", "hold", "release"):

@@ -18,6 +18,7 @@ from bmtop.incident.steps import Steps, done
 from bmtop.incident.territory import Seen, Territory
 from bmtop.postfix import networks, queue
 from bmtop.postfix.census import Census
+from bmtop.postfix.follow import unreadable
 from bmtop.postfix.instance import Postfix
 from bmtop.postfix.logreader import LogReader
 from bmtop.response.journal import Journal
@@ -27,7 +28,7 @@ from bmtop.server import CommandFailed
 
 # A content filter holds a message for at most this long.
 _FILTER_DELAY = 3600.0
-_PARTS = ("reading", "log", "queue", "listing", "counts", "envelopes", "configuration", "known", "picture")
+_PARTS = ("reading", "log", "queue", "listing", "counts", "envelopes", "configuration", "known", "journal", "picture")
 
 
 class Reading:
@@ -122,11 +123,7 @@ class Reading:
             except CommandFailed as error:
                 self._problems[part] = str(error)
             except OSError as error:
-                reason = (error.strerror or "unreadable").lower()
-                self._problems[part] = (
-                    f"The log {self._settings.log_file} cannot be read ({reason});"
-                    " name another with --log, or run bmtop as root."
-                )
+                self._problems[part] = unreadable(self._settings.log_file, error)
         self._asked_for_queue = True
         if self._incident.gauge.read(self._clock()) is None:
             self._count_once()
@@ -207,7 +204,9 @@ class Reading:
         self._problems["configuration"] = ""
 
     def _read_state(self) -> tuple[tuple[Network, ...], Mapping[str, tuple[str, float]]]:
-        return self._known_relays.read(), untrusted(self._journal)
+        gone = untrusted(self._journal)
+        self._problems["journal"] = self._journal.problem
+        return self._known_relays.read(), gone
 
     def _know(self, known: tuple[Network, ...], gone: Mapping[str, tuple[str, float]]) -> None:
         self._incident.known_relays(known)

@@ -137,12 +137,14 @@ def mask(address: str) -> str:
 
 def as_text(picture: Picture) -> str:
     """Return the panes as plain text, aligned, every character harmless to a terminal."""
+    # Where nothing could be read, that says nothing.
+    none = "none" if picture.complete or picture.log_time is not None else "not known"
     parts = [
         f"bmtop {iso(picture.generated)}, the last {humanize.precisedelta(round(picture.window))}",
         _queue_text(picture.queue),
-        _table("Top SASL senders", picture.senders, _SENDER_COLUMNS),
-        _table("Untrusted relay clients", picture.relays, _RELAY_COLUMNS),
-        _table("Failed logins", picture.failed_logins, _FAILED_COLUMNS),
+        _table("Top SASL senders", picture.senders, _SENDER_COLUMNS, none),
+        _table("Untrusted relay clients", picture.relays, _RELAY_COLUMNS, none),
+        _table("Failed logins", picture.failed_logins, _FAILED_COLUMNS, none),
         _table("Logins tried from several addresses", picture.attacked, _ATTACKED_COLUMNS) if picture.attacked else "",
         _table("Who refuses our mail", picture.blocked, _BLOCKED_COLUMNS) if picture.blocked else "",
         *(f"! {visible(problem)}" for problem in picture.problems),
@@ -204,9 +206,9 @@ def _tried(row: FailedLogin) -> list[str]:
     return [f"{name or '(empty)'} {count}" for name, count in row.logins] + unnamed
 
 
-def _table(title: str, rows: Sequence[object], columns: _Columns) -> str:
+def _table(title: str, rows: Sequence[object], columns: _Columns, none: str = "none") -> str:
     if not rows:
-        return f"{title}: none"
+        return f"{title}: {none}"
     table = [[name for name, _ in columns]]
     table += [[_cell(read(row)) for _, read in columns] for row in rows[:_MOST_ROWS]]
     widths = [max(cells(line[i]) for line in table) for i in range(len(columns))]

@@ -135,7 +135,7 @@ def listing_for_all(postfix: Postfix, before: dict[str, bytes]) -> Iterator[Bmto
 def test_without_the_rights_of_root(
     postfix: Postfix, before: dict[str, bytes], listing_for_all: Bmtop, action: str, options: list[str]
 ) -> None:
-    refused(as_nobody(lambda: listing_for_all(action, *options, "--yes")), "root")
+    refused(as_nobody(lambda: listing_for_all(action, *options, "--yes")), "run `sudo bmtop`")
     assert raw(postfix) == before
     # What is in the listing can be looked at, nevertheless.
     looked = as_nobody(lambda: listing_for_all("purge", "--sender", "@lottery.example", "--dry-run", "--json"))

@@ -175,7 +175,7 @@ class BmCli:
             # Every call opens the file anew, so that the lock keeps threads apart as well as processes.
             lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise CommandFailed(f"{file} cannot be opened ({error.strerror}); run bmtop as root.") from None
+            raise CommandFailed(f"{file} cannot be opened ({error.strerror}); run `sudo bmtop`.") from None
         try:
             deadline = time.monotonic() + self.timeout
             while not _locked(lock):

@@ -81,7 +81,7 @@ class Service:
         except (OSError, UnicodeError) as error:
             why = getattr(error, "strerror", None) or "it is no text"
             raise Unreachable(
-                f"The key file {self.token} cannot be read ({why}); run bmtop as root, or name the file (--bm-token)."
+                f"The key file {self.token} cannot be read ({why}); run `sudo bmtop`, or name the file (--bm-token)."
             ) from None
         if not re.fullmatch(r"[\x21-\x7e]+", key):
             raise Unreachable(f"The file {self.token} does not hold a key; name the right one (--bm-token).")

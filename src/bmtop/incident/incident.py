@@ -96,6 +96,8 @@ class Incident:
         self._notifications: dict[str, str] = {}
         self._room = _UNLISTED
         self._queue: dict[str, Message] = {}
+        # How many of them nobody could read the envelope of.
+        self._unopened = 0
         # When messages left the queue; their last lines may still be unread.
         self._left: dict[str, float] = {}
         self._names: dict[str, str] = {}
@@ -254,17 +256,25 @@ class Incident:
         """Take what a listing of the queue brought and what it no longer has."""
         # An id that is in both stands for another message now.
         for message in gone:
-            if self._queue.pop(message.id, None) is not None:
+            before = self._queue.pop(message.id, None)
+            if before is not None:
+                self._unopened -= before.envelope is None
                 self._senders.queued(message, -1)
                 self._relays.queued(message, -1)
                 self._left.pop(message.id, None)
                 self._left[message.id] = now
         for message in added:
             self._queue[message.id] = message
+            self._unopened += message.envelope is None
             self._senders.queued(message, 1)
             self._relays.queued(message, 1)
         self._listed = now
         self._forget_left()
+
+    @property
+    def _queue_is_known(self) -> bool:
+        """Whether it was listed, and every message's envelope was read: who has how many there depends on it."""
+        return self._listed is not None and not self._unopened
 
     def _forget_left(self) -> None:
         """Forget the messages that left the queue, once the log is read beyond that; it may lack their last line."""
@@ -300,7 +310,7 @@ class Incident:
 
     def draw(self, now: float, *, complete: bool, problems: tuple[str, ...] = ()) -> Steps[Picture]:
         """Return the same, in steps of a few milliseconds at most; events may be fed in between."""
-        known = self._listed is not None
+        known = self._queue_is_known
         senders = yield from self._senders.read(now, known)
         relays = yield from self._relays.read(now, known)
         failed_logins = yield from self._breakins.read(now)
@@ -337,11 +347,11 @@ class Incident:
         """Return the details of the account that `login` belongs to, as of the last picture."""
         name = self.accounts.account(login)
         activity, queued = self._senders.of(name)
-        known = queued if self._listed is not None else None
+        known = queued if self._queue_is_known else None
         return detail(name, activity, known, attacked=self._breakins.at(name))
 
     def client_detail(self, client: str) -> Detail:
         """Return the details of a client as a relay, and of its failed logins, as of the last picture."""
         activity, queued = self._relays.of(client)
-        known = queued if self._listed is not None else None
+        known = queued if self._queue_is_known else None
         return detail(client, activity, known, failed=self._breakins.by(client))

@@ -216,4 +216,5 @@ def _counted_alike(one: Message | None, other: Message) -> bool:
     return one is other or (
         one is not None
         and (one.arrival, one.size, one.login, one.client) == (other.arrival, other.size, other.login, other.client)
+        and (one.envelope is None) == (other.envelope is None)
     )

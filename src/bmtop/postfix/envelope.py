@@ -81,7 +81,7 @@ def _asked(
             missing = _MISSING.search(result.err)
             if missing is None or asked.pop(missing[1], None) is None:
                 raise CommandFailed(
-                    f"postcat failed: {result.last_words.rstrip('.')}. Run bmtop as root to see who sent what.", result
+                    f"postcat failed: {result.last_words.rstrip('.')}. Run `sudo bmtop` to see who sent what.", result
                 )
             waiting = _still_there(postfix, [*asked.values(), *waiting])
         if progress:

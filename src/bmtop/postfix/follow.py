@@ -5,6 +5,7 @@ lost where events are: the queue overflowed, inotify is used up, or the log lies
 """
 
 import asyncio
+import grp
 import logging
 import os
 import stat
@@ -67,6 +68,20 @@ class _Open:
         self.tail = (self.tail + read)[-_TAIL:]
         self.last_read = time.monotonic()
         return self.lines.add(read)
+
+
+def unreadable(log: Path, error: OSError) -> str:
+    """Return the sentence for a log that cannot be read, with the command that would allow it."""
+    reason = (error.strerror or "unreadable").lower()
+    if not isinstance(error, PermissionError):
+        return f"The log {log} cannot be read ({reason}); name another with --log."
+    member = ""
+    with suppress(OSError, KeyError):
+        status = log.stat()
+        if status.st_gid and status.st_mode & stat.S_IRGRP:
+            group = grp.getgrgid(status.st_gid).gr_name
+            member = f", or become a member of {group}: `sudo usermod -aG {group} $USER`, and log in again"
+    return f"The log {log} cannot be read ({reason}); run `sudo bmtop`{member}."
 
 
 class LogFollower:
@@ -169,8 +184,7 @@ class LogFollower:
             )
             return False
         except OSError as error:
-            reason = (error.strerror or "unreadable").lower()
-            self.problem = f"The log {self.path} cannot be read ({reason}); run bmtop as root, or as a member of adm."
+            self.problem = unreadable(self.path, error)
             return False
         self.problem = ""
         if opened is self._now:

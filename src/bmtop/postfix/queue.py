@@ -55,7 +55,7 @@ def listing(postfix: Postfix, timeout: float = 120.0) -> list[bytes]:
     if result.status != 0:
         # A reload of Postfix ends showq(8) in the middle of its answer.
         result = postfix.query("postqueue", "-j", timeout=timeout)
-    result.check("Start Postfix, or run bmtop as a user whom authorized_mailq_users allows.")
+    result.check("Start Postfix, or run `sudo bmtop`: authorized_mailq_users may not name you.")
     return result.out.splitlines()
 
 

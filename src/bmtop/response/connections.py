@@ -94,7 +94,7 @@ class Connections:
         except OSError as error:
             raise CommandFailed(
                 f"The log cannot be read ({(error.strerror or 'no').lower()}), and it alone tells which connection is"
-                " whose; run bmtop as root, or name another with --log."
+                " whose; run `sudo bmtop`, or name another with --log."
             ) from None
 
     def _is_meant(self, connection: Connection, wanted: Filter) -> bool:
@@ -111,7 +111,7 @@ class Connections:
             if Path(f"/proc/{master}/comm").read_text("ascii", "replace") == "master\n":
                 return master
         except PermissionError:
-            raise Refused("bmtop may not look at Postfix's processes; run it as root.") from None
+            raise Refused("bmtop may not look at Postfix's processes; run `sudo bmtop`.") from None
         except (OSError, ValueError):
             pass
         raise CommandFailed(

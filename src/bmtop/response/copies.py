@@ -100,7 +100,7 @@ class Copies:
             raise Refused(f"The undo copy {undo} cannot be read; its files are in {self.folder / undo}.") from None
 
     def listed(self) -> tuple[UndoCopy, ...]:
-        """Return the copies that there are, newest first."""
+        """Return the copies that there are, newest first; raises `Refused` without the right to read them."""
         found = []
         for name in self._names():
             try:
@@ -119,6 +119,8 @@ class Copies:
     def _names(self) -> list[str]:
         try:
             return [name for name in os.listdir(self.folder) if _NAME.fullmatch(name)]
+        except PermissionError:
+            raise Refused(f"The undo copies in {self.folder} cannot be read; run `sudo bmtop`.") from None
         except OSError:
             return []
 
@@ -258,5 +260,5 @@ def _no_copy(error: OSError) -> Refused:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return NoRoom("There is no room for the undo copy; make room, or purge without one (--without-undo).")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return Refused("bmtop may not write beside the queue, so there could be no undo copy; run it as root.")
+        return Refused("bmtop may not write beside the queue, so there could be no undo copy; run `sudo bmtop`.")
     return Refused(f"The undo copy cannot be made ({(error.strerror or 'no').lower()}); nothing was deleted.")

@@ -121,7 +121,7 @@ class Gate:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise Refused(
-                f"{path} cannot be opened ({(error.strerror or 'no').lower()}); run bmtop as root, or name another"
+                f"{path} cannot be opened ({(error.strerror or 'no').lower()}); run `sudo bmtop`, or name another"
                 " folder with --state."
             ) from None
         try:
@@ -135,9 +135,16 @@ class Gate:
             os.close(descriptor)
 
     def unfinished(self) -> tuple[Entry, ...]:
-        """Return the actions that began and never ended, and are not running now, here or in another console."""
+        """Return the actions that began and never ended, and are not running now, here or in another console.
+
+        Raises `Refused` without the right to know.
+        """
         try:
             descriptor = os.open(self._state / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except PermissionError:
+            raise Refused(
+                f"{self._state} cannot be looked into, so what was done is not known; run `sudo bmtop`."
+            ) from None
         except OSError:
             return ()
         try:

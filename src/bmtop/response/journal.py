@@ -59,6 +59,8 @@ def private_folder(folder: Path) -> None:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = os.lstat(folder)
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == 0 != os.geteuid():
+        raise Refused(f"{folder} is root's; run `sudo bmtop`.")
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise Refused(f"{folder} is a link, or another user's; look at it, and move it away.")
     if stat.S_IMODE(found.st_mode) & 0o077:
@@ -81,12 +83,15 @@ def state_folder(folder: Path) -> None:
     except OSError as error:
         raise Refused(
             f"The state folder {folder} cannot be made ({(error.strerror or 'no').lower()});"
-            " run bmtop as root, or name another with --state."
+            " run `sudo bmtop`, or name another with --state."
         ) from None
 
 
 class Journal:
-    """The journal in the state folder. Reading makes no file; writing makes it, mode 0600, append-only."""
+    """The journal in the state folder. Reading makes no file; writing makes it, mode 0600, append-only.
+
+    `problem` is a sentence where it could not be read the last time, else empty.
+    """
 
     def __init__(self, state: Path) -> None:
         self._state = state
@@ -94,6 +99,7 @@ class Journal:
         self._entries: list[Entry] = []
         self._read_to = 0
         self._identity: tuple[int, int] | None = None
+        self.problem = ""
 
     def begin(self, number: str, action: str, target: str, **details: Any) -> Entry:
         """Write that an action begins; returns its entry. Raises `Refused` where that cannot be written."""
@@ -143,9 +149,15 @@ class Journal:
         )
 
     def _catch_up(self) -> None:
+        self.problem = ""
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            reason = (error.strerror or "unreadable").lower()
+            what_to_do = "run `sudo bmtop`" if isinstance(error, PermissionError) else "see what is there"
+            self.problem = f"The journal {self._path} cannot be read ({reason}); {what_to_do}."
             return
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(descriptor)

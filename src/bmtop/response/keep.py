@@ -193,7 +193,7 @@ class KeepHolding:
         except OSError as error:
             raise Refused(
                 f"The queue cannot be looked through ({(error.strerror or 'no').lower()}), so nothing new is held;"
-                " run bmtop as root."
+                " run `sudo bmtop`."
             ) from None
 
     def _new(self, name: str, path: str) -> Message | None:
@@ -203,7 +203,7 @@ class KeepHolding:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise Refused(f"{path} cannot be read ({(error.strerror or 'no').lower()}); run bmtop as root.") from None
+            raise Refused(f"{path} cannot be read ({(error.strerror or 'no').lower()}); run `sudo bmtop`.") from None
         if head is None:
             return None
         message = _message(name, os.path.relpath(path, self._postfix.queue_directory), head)

@@ -91,7 +91,7 @@ class KnownRelays:
 
     def _refused(self, what: str, error: OSError) -> Refused:
         reason = (error.strerror or "no").lower()
-        return Refused(f"The list of known relays {self.path} cannot be {what} ({reason}); run bmtop as root.")
+        return Refused(f"The list of known relays {self.path} cannot be {what} ({reason}); run `sudo bmtop`.")
 
 
 def _entry(line: str) -> str:

@@ -19,7 +19,7 @@ from bmtop.server import Result
 MOVING = ("incoming", "active")
 DELIVERED = "was delivered before it could be held"
 
-_NO_RIGHT = "bmtop may not look into the queue, so it cannot check again what it would act on; run it as root."
+_NO_RIGHT = "bmtop may not look into the queue, so it cannot check again what it would act on; run `sudo bmtop`."
 _SAID = re.compile(r"^postsuper: ([0-9A-Za-z]+): (?:removed|placed on hold|released from hold)$", re.MULTILINE)
 
 
@@ -101,7 +101,7 @@ def postsuper(postfix: Postfix, option: str, ids: Iterable[QueueId]) -> Result:
     """Run postsuper(1) with `option` on these ids, given on standard input. Raises `CommandFailed`."""
     lines = "".join(f"{id}\n" for id in ids)
     result = postfix.run("postsuper", option, "-", give=lines.encode("ascii"), timeout=60 + lines.count("\n") / 50)
-    return result.check("See the journal for what was done; run bmtop as root.")
+    return result.check("See the journal for what was done; run `sudo bmtop`.")
 
 
 def acted_on(result: Result) -> frozenset[str]:

@@ -96,7 +96,7 @@ class Responder:
             raise Refused("No message was chosen; nothing was done.")
         unread = sum(m.envelope is None for m in plan.messages)
         if unread:
-            raise Refused(f"The envelopes of {unread:,} messages could not be read; run bmtop as root.")
+            raise Refused(f"The envelopes of {unread:,} messages could not be read; run `sudo bmtop`.")
 
     def _undos_in_use(self) -> tuple[str, ...]:
         return tuple(entry.undo for entry in self.unfinished() if entry.undo is not None)
@@ -120,7 +120,7 @@ class Responder:
         return undo(self._postfix, copies, name, progress, action)
 
     def undos(self) -> tuple[UndoCopy, ...]:
-        """Return the undo copies that there are, newest first."""
+        """Return the undo copies that there are, newest first; raises `Refused` without the right to read them."""
         try:
             return self._copies().listed()
         except CommandFailed:
@@ -273,7 +273,10 @@ class Responder:
         return self._journal.entries(last)
 
     def unfinished(self) -> tuple[Entry, ...]:
-        """Return the actions that were cut off, oldest first; none while another one is running."""
+        """Return the actions that were cut off, oldest first; none while another one is running.
+
+        Raises `Refused` without the right to know.
+        """
         return self._gate.unfinished()
 
     def finish(self, cut_off: Entry, progress: Progress) -> Outcome | Restored:

@@ -209,7 +209,7 @@ class Untrust:
 
     def _through_postfix(self, change: Change, step: Step) -> tuple[tuple[str, ...], tuple[str, ...]]:
         arguments = ("-e", f"mynetworks={change.after}") if change.explicit or not change.of else ("-X", "mynetworks")
-        result = step.ran(self._postfix.run("postconf", *arguments)).check("Run bmtop as root.")
+        result = step.ran(self._postfix.run("postconf", *arguments)).check("Run `sudo bmtop`.")
         self._postfix.run("postfix", "reload").check("mynetworks is changed in main.cf; reload Postfix.")
         return result.command, ()
 
@@ -265,6 +265,8 @@ class Untrust:
         for entry in reversed(_standing(journal)):
             if client is None or entry.target == client:
                 return _back(entry, _after(journal, entry))
+        if journal.problem:
+            raise Refused(journal.problem)
         whom = f"Nothing was done to {client}" if client else "No client was untrusted"
         raise Refused(f"{whom} that could be taken back; see the journal.")
 

@@ -188,7 +188,7 @@ def test_unread_envelopes_are_refused_where_only_they_can_answer() -> None:
         Filter(clients=(network("::1"),)),
         Filter(queue="hold", not_clients=(network("::1"),)),
     ):
-        with pytest.raises(Refused, match="root"):
+        with pytest.raises(Refused, match="run `sudo bmtop`"):
             select([unread], wanted, ACCOUNTS)
     assert select([unread], Filter(sender="carol@example.com"), ACCOUNTS) == (unread,)
 

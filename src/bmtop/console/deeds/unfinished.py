@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from bmtop.checked import Refused
 from bmtop.console import results
 from bmtop.console.deeds.runner import Runner
 from bmtop.console.dialogs.cut_off import CutOff
@@ -11,7 +12,12 @@ from bmtop.response.plan import Outcome
 
 async def unfinished(runner: Runner) -> None:
     """Ask for each action that was cut off, oldest first, what is to become of it."""
-    for entry in runner.responder.unfinished():
+    try:
+        entries = runner.responder.unfinished()
+    except Refused:
+        # That it may not be known is said among the problems.
+        return
+    for entry in entries:
         await _settle(runner, entry)
 
 
