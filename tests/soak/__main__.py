@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from tests.mailserver import PostfixError
+
 from .soak import soak
 from .truth import Wrong
 
@@ -14,7 +16,7 @@ def main() -> int:
     minutes = parser.parse_args().minutes
     try:
         findings = soak(minutes, lambda line: print(line, flush=True))
-    except (Wrong, AssertionError, TimeoutError) as error:
+    except (Wrong, PostfixError, AssertionError, TimeoutError) as error:
         print(f"WRONG: {error}", file=sys.stderr)
         return 1
     print()
