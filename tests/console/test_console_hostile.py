@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bmtop.incident.message import Envelope
+from bmtop.incident.picture import Blocked
 from bmtop.response.journal import Entry
 from tests.console.desk import BOT, NOW, Desk, Hands, console, failed_login, message, relay, sender
 
@@ -32,6 +33,7 @@ def server(text: str) -> tuple[Desk, Hands]:
     desk.failed = [failed_login(BOT, name=text, logins=((text, 3),), succeeded=(text,), broke_in=True)]
     desk.lines = [f"Nov 24 12:00:00 mail postfix/smtpd[7]: {text}"]
     desk.problems = (f"It said: {text}",)
+    desk.blocked = (Blocked(text, "provider", NOW, NOW, 3, 1, text, f"It said: {text}"),)
     hands = Hands(desk)
     hands.entries = [Entry("1", NOW, text, text, text, "done", text)]
     hands.cut_off = [Entry("2", NOW, text, "purge", text, "begun", text)]
@@ -78,6 +80,8 @@ async def test_it_is_shown_as_it_is_in_details_and_dialogs(text: str) -> None:
         assert f"smtpd[7]: {told}" in screen
         await user.press("escape", "tab", "enter")
         await user.sees(rf"result +{re.escape(told)}")
+        await user.press("escape", "b")
+        await user.sees(rf"(?s)by {re.escape(told)} .*It said: {re.escape(told)}")
         assert user.app.is_running
 
 

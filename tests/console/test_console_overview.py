@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from bmtop.incident.picture import Blocked
 from bmtop.response.journal import Entry
 from tests.console.desk import BOT, HONEST, NOW, OFFICE, STOLEN, Desk, Hands, console, gauge, message, relay, sender
 
@@ -39,6 +40,33 @@ async def test_what_is_still_being_read_or_cannot_be_read_is_said() -> None:
         screen = await user.sees("No login has sent mail in this window")
         assert "PROBLEM" not in screen
         assert "reading back" not in screen
+
+
+async def test_who_refuses_our_mail_is_told_in_their_own_words() -> None:
+    desk = Desk()
+    answer = (
+        "host mx.mail.example[203.0.113.25] said: 421 4.7.0 [red]too much spam[/red]; see https://mail.example/s3150"
+    )
+    desk.blocked = (
+        Blocked("mail.example", "provider", NOW - 90, NOW - 5, 1312, 40, "mx.mail.example[203.0.113.25]:25", answer),
+        Blocked("Spamhaus", "list", NOW - 60, NOW, 1, 0, "mx.other.example[203.0.113.26]:25", "550 blocked"),
+    )
+    async with console(desk) as user:
+        await user.sees("BLOCKED by mail.example 1,312 · Spamhaus 1: .*; b tells more")
+        await user.press("b")
+        screen = await user.sees("Who refuses our mail")
+        assert "by mx.mail.example[203.0.113.25]:25" in screen
+        assert answer in screen
+        assert "1,312 recipients refused, 40 of them only for now; since" in screen
+        assert re.search(r"Spamhaus +a list that others ask", screen)
+        assert "1 recipient refused, 0 of them only for now" in screen
+        await user.press("escape", "m", "b")
+        await user.sees("Who refuses our mail")
+        desk.blocked = ()
+        await user.press("escape")
+        await user.sees("BLOCKED", gone=True)
+        await user.press("b")
+        await user.sees("Nobody refuses our mail")
 
 
 async def test_reading_that_broke_off_is_said_and_the_console_stays() -> None:

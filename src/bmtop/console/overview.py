@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widgets import Input
 
+from bmtop.console import blocked
 from bmtop.console.acting import Acting
 from bmtop.console.alert import Alert
 from bmtop.console.deeds.runner import Runner
@@ -44,6 +45,7 @@ class Overview(Acting):
         Binding("w", "window", "Window", tooltip="5m, 15m, 1h, 6h, 24h: the time span that the panes cover"),
         Binding("space", "pause", "Pause", key_display="space", tooltip="freeze the view; reading goes on"),
         Binding("f", "follow", "Follow", tooltip="the log: only lines about the selected row, or all"),
+        Binding("b", "blocked", "Blocked", tooltip="who refuses our mail: since when, how much, in which words"),
         Binding("tab", "pane(1)", "Next pane", show=False, key_display="tab", tooltip="to the next pane"),
         Binding("shift+tab", "pane(-1)", "Pane before", show=False, tooltip="to the pane before"),
         Binding("escape", "clear", "Clear", show=False, tooltip="clear the filter of this pane"),
@@ -209,6 +211,11 @@ class Overview(Acting):
     def action_follow(self) -> None:
         self._following = not self._following
         self.query_one(LiveLog).follow_target(self._selected if self._following else None, self._clock())
+
+    def action_blocked(self) -> None:
+        self.app.push_screen(
+            Notice("Who refuses our mail", blocked.lines(self._picture.blocked, self._clock()), tall=True)
+        )
 
     def action_sort(self) -> None:
         self._pane.sort_next()

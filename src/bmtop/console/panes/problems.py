@@ -19,7 +19,8 @@ def lines(problems: Sequence[str], blocked: Sequence[Blocked], now: float) -> li
         who = " · ".join(f"{block.who} {block.recipients:,}" for block in blocked[:MOST])
         more = f" · {len(blocked) - MOST} more" if len(blocked) > MOST else ""
         since = clock(min(block.since for block in blocked), now)
-        told.append((Cell("BLOCKED ", "warn"), Cell(f"by {who}{more}: recipients without mail since {since}")))
+        refused = f"by {who}{more}: recipients without mail since {since}; b tells more"
+        told.append((Cell("BLOCKED ", "warn"), Cell(refused)))
     return told
 
 
