@@ -20,7 +20,7 @@ from bmtop.console.app import BmtopApp
 from bmtop.incident.accounts import Accounts
 from bmtop.incident.detail import Detail
 from bmtop.incident.message import Envelope, Message
-from bmtop.incident.picture import Blocked, FailedLogin, Picture, QueueGauge, Relay, Sender, State
+from bmtop.incident.picture import Attacked, Blocked, FailedLogin, Picture, QueueGauge, Relay, Sender, State
 from bmtop.incident.selection import Filter
 from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
@@ -98,6 +98,7 @@ class Desk:
         self.failed: list[FailedLogin] = [failed_login(BOT, succeeded=(STOLEN,), broke_in=True)]
         self.queue: QueueGauge | None = gauge()
         self.problems: tuple[str, ...] = ()
+        self.attacked: tuple[Attacked, ...] = ()
         self.blocked: tuple[Blocked, ...] = ()
         self.complete = True
         self.comes_in: list[Message] = []
@@ -113,7 +114,7 @@ class Desk:
     def picture(self, now: float | None = None) -> Picture:
         return Picture(
             now or NOW, self.window, self.complete, self.queue, tuple(self.senders), tuple(self.relays),
-            tuple(self.failed), NOW - 2, NOW - 3, self.problems, blocked=self.blocked,
+            tuple(self.failed), NOW - 2, NOW - 3, self.problems, self.attacked, self.blocked,
         )  # fmt: skip
 
     def login_detail(self, login: str) -> Detail:

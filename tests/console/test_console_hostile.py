@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bmtop.incident.message import Envelope
-from bmtop.incident.picture import Blocked
+from bmtop.incident.picture import Attacked, Blocked
 from bmtop.response.journal import Entry
 from tests.console.desk import BOT, NOW, Desk, Hands, console, failed_login, message, relay, sender
 
@@ -33,6 +33,7 @@ def server(text: str) -> tuple[Desk, Hands]:
     desk.failed = [failed_login(BOT, name=text, logins=((text, 3),), succeeded=(text,), broke_in=True)]
     desk.lines = [f"Nov 24 12:00:00 mail postfix/smtpd[7]: {text}"]
     desk.problems = (f"It said: {text}",)
+    desk.attacked = (Attacked(text, ((BOT, 3), (text, 1)), 4, ((text, NOW),), NOW, NOW),)
     desk.blocked = (Blocked(text, "provider", NOW, NOW, 3, 1, text, f"It said: {text}"),)
     hands = Hands(desk)
     hands.entries = [Entry("1", NOW, text, text, text, "done", text)]

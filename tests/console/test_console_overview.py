@@ -4,9 +4,23 @@ import re
 
 import pytest
 
-from bmtop.incident.picture import Blocked
+from bmtop.incident.picture import Attacked, Blocked
 from bmtop.response.journal import Entry
-from tests.console.desk import BOT, HONEST, NOW, OFFICE, STOLEN, Desk, Hands, console, gauge, message, relay, sender
+from tests.console.desk import (
+    BOT,
+    HONEST,
+    NOW,
+    OFFICE,
+    STOLEN,
+    Desk,
+    Hands,
+    console,
+    failed_login,
+    gauge,
+    message,
+    relay,
+    sender,
+)
 
 
 async def test_every_pane_shows_its_rows() -> None:
@@ -40,6 +54,18 @@ async def test_what_is_still_being_read_or_cannot_be_read_is_said() -> None:
         screen = await user.sees("No login has sent mail in this window")
         assert "PROBLEM" not in screen
         assert "reading back" not in screen
+
+
+async def test_a_name_that_many_addresses_try_is_a_row_to_act_on() -> None:
+    desk = Desk(message(0))
+    desk.failed = [failed_login(f"198.51.100.{n}", logins=((STOLEN, 1),), failures=1) for n in range(40)]
+    tries = tuple((f"198.51.100.{n}", 1) for n in range(40))
+    desk.attacked = (Attacked(STOLEN, tries, 40, (("198.51.100.7", NOW - 20),), NOW - 90, NOW - 10),)
+    async with console(desk) as user:
+        screen = await user.sees("41 rows")
+        assert re.search(rf"▸ 40 clients +40 yes 198\.51\.100\.7 +{STOLEN} \(40\) +10 s", screen), screen
+        await user.press("tab", "tab", "d")
+        await user.sees(f"Purge: {STOLEN}")
 
 
 async def test_who_refuses_our_mail_is_told_in_their_own_words() -> None:

@@ -17,7 +17,7 @@ from bmtop.console.details import Details
 from bmtop.console.dialogs.notice import Notice
 from bmtop.console.figures import window
 from bmtop.console.panes.banner import Banner
-from bmtop.console.panes.failed import FailedLogins
+from bmtop.console.panes.failed import FailedLogins, rows
 from bmtop.console.panes.gauge import Gauge, against
 from bmtop.console.panes.journal import Journal, actions
 from bmtop.console.panes.keybar import KeyBar
@@ -138,7 +138,7 @@ class Overview(Acting):
         self.query_one(Gauge).fill(picture, now)
         self.query_one(Senders).fill(picture.senders, picture, now)
         self.query_one(Relays).fill(picture.relays, picture, now)
-        self.query_one(FailedLogins).fill(picture.failed_logins, picture, now)
+        self.query_one(FailedLogins).fill(rows(picture.failed_logins, picture.attacked), picture, now)
         gauge = picture.queue
         if gauge is not None and self._alert.heard(gauge.state):
             self.app.bell()
