@@ -11,10 +11,9 @@ from tests.mailserver.postfix import run
 
 
 def _rename(postfix: Postfix) -> None:
-    """Rename and create, as logrotate(8) does: the daemon goes on writing to the old file until it is told."""
+    """Rename and create, as logrotate(8) does: the daemon goes on writing to the old file until it is reloaded."""
     postfix.log.rename(_room(postfix.log))
     postfix.log.touch()
-    _reload(postfix)
 
 
 def _copy_and_cut(postfix: Postfix) -> None:
@@ -40,19 +39,24 @@ def _room(log: Path) -> Path:
     return log.with_name(f"{log.name}.1")
 
 
+def _nothing(postfix: Postfix) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """`under_load`: it comes in the middle of an incident, else right before. `rotates`: another log is begun then."""
+    """What happens right before an incident, in its middle, and right after it; `rotates`: another log is begun."""
 
     name: str
-    happen: Callable[[Postfix], None]
-    under_load: bool
-    rotates: bool
+    before: Callable[[Postfix], None] = _nothing
+    during: Callable[[Postfix], None] = _nothing
+    after: Callable[[Postfix], None] = _nothing
+    rotates: bool = False
 
 
 DISTURBANCES = (
-    Disturbance("log renamed", _rename, under_load=True, rotates=True),
-    Disturbance("restart", _restart, under_load=False, rotates=False),
-    Disturbance("log copied, cut", _copy_and_cut, under_load=False, rotates=True),
-    Disturbance("reload", _reload, under_load=True, rotates=False),
+    Disturbance("log renamed", during=_rename, after=_reload, rotates=True),
+    Disturbance("restart", before=_restart),
+    Disturbance("log copied, cut", before=_copy_and_cut, rotates=True),
+    Disturbance("reload", before=_reload),
 )

@@ -35,15 +35,15 @@ def by_keys(terminal: Screen, postfix: Postfix) -> None:
         terminal.press("Escape")
         terminal.wait_gone(done)
 
-    confirm("h", f"Put on hold {count} of {count}")
+    confirm("h", rf"Put on hold {count} of {count}\. ")
     _expect(postfix, "holding by keys", before, count)
-    confirm("d", f"Deleted {count} of {count}")
+    confirm("d", rf"Deleted {count} of {count}\. ")
     _expect(postfix, "purging by keys", without, 0)
     terminal.press("u")
     terminal.wait_for("Choose the purge to take back")
     terminal.press_until("Enter", f"Bring back {count}")
     terminal.press("y")
-    back = f"Brought back {count} of {count}"
+    back = rf"Brought back {count} of {count}, on hold\."
     terminal.wait_for(back)
     terminal.press("Escape")
     terminal.wait_gone(back)

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests.hostile.programs import below, is_alive, on
@@ -18,6 +18,8 @@ from .vitals import Vitals
 
 # Each incident has one message of the stolen account's more than the one before.
 _MESSAGES = 60
+# Of an incident's log, in bytes.
+_MIDDLE = 20_000
 _IDLE = 10.0
 # A renamed log is kept open for two minutes after the last line that came to it.
 _OLD_LOG_KEPT = 150.0
@@ -92,18 +94,14 @@ class Soak:
         # What the round before left is taken away by another hand.
         run("postsuper", "-c", str(self._postfix.etc), "-d", "ALL")
         begin = time.time()
-        if not disturbance.under_load:
-            disturbance.happen(self._postfix)
+        disturbance.before(self._postfix)
+        size = self._postfix.log.stat().st_size
         with ThreadPoolExecutor(1) as pool:
-            size = self._postfix.log.stat().st_size
             playing = pool.submit(self._play, number)
-            if disturbance.under_load:
-                wait_until(lambda: playing.done() or self._postfix.log.stat().st_size > size + 20_000, 30)
-                disturbance.happen(self._postfix)
-            while wait([playing], 1.0).not_done:
-                # What comes in while the queue manager is reloaded waits for its next look, minutes away (qmgr(8)).
-                run("postkick", "-c", str(self._postfix.etc), "public", "qmgr", "I", check=False)
+            wait_until(lambda: playing.done() or self._postfix.log.stat().st_size > size + _MIDDLE, 30)
+            disturbance.during(self._postfix)
             played = playing.result()
+        disturbance.after(self._postfix)
         self._truth.incidents.append(Incident(begin, time.time(), played))
         if disturbance.rotates:
             self._rotated.append(time.monotonic())
