@@ -261,6 +261,12 @@ def test_no_process_id_in_the_log_can_be_a_real_processs(shared_toy: Toy) -> Non
     assert min(pids) > 4_194_304  # proc(5), pid_max
 
 
+def test_the_null_sender_is_logged_as_the_real_one_logs_it(shared_toy: Toy) -> None:
+    log = shared_toy.log.read_text(encoding="utf-8")
+    assert re.search(r"/qmgr\[\d+\]: \w+: from=<>, size=", log)
+    assert '<"">' not in log
+
+
 def test_names_and_addresses_are_those_set_aside_for_examples(shared_toy: Toy) -> None:
     log = shared_toy.log.read_text(encoding="utf-8")
     for address in set(re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", re.sub(r"\d+\.\d+\.\d+ |dsn=\S+", "", log))):

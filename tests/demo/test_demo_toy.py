@@ -42,7 +42,7 @@ def test_a_toy_has_its_past_when_it_starts_and_goes_on_by_itself() -> None:
         size = toy.log.stat().st_size
         assert size > 100_000
         assert (toy.config_directory / "main.cf").is_file()
-        for name in ("postqueue", "postsuper", "postcat", "postconf", "postfix", "bm-cli"):
+        for name in ("postqueue", "postsuper", "postcat", "postconf", "postfix", "bm-cli", "ss"):
             assert os.access(toy.bin / name, os.X_OK)
         wait_for(lambda: toy.log.stat().st_size > size)
         listed = subprocess.run([toy.bin / "postqueue", "-j"], capture_output=True, check=True).stdout.splitlines()

@@ -4,8 +4,8 @@ import os
 import time
 from pathlib import Path
 
-# Above Linux' highest process id (4,194,304): no pid in the toy's log can be that of a real process, whatever
-# someone who reads the log then does to it.
+# Above Linux' highest process id (4,194,304): no pid in the toy's log can be that of a real process but its own,
+# whatever someone who reads the log then does to it.
 FIRST_PID = 4_194_500
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

@@ -18,6 +18,7 @@ from random import Random
 from bmtop.demo import actors, cast
 from bmtop.demo.beats import Beat
 from bmtop.demo.daemons.machine import Machine
+from bmtop.demo.daemons.processes import Processes
 from bmtop.demo.daemons.qmgr import QueueManager
 from bmtop.demo.daemons.smtpd import Smtpd
 from bmtop.demo.folder import Toy, lay_out
@@ -81,8 +82,12 @@ class Player:
 
     def play_live(self, wait: Callable[[float], bool]) -> None:
         """Go on in real time; `wait` sleeps for so many seconds and says whether to go on."""
-        while wait(max(0.0, self.next_moment - time.time())):
-            self.play_until(time.time())
+        self.smtpd.processes = processes = Processes(self.machine.folder)
+        try:
+            while wait(max(0.0, self.next_moment - time.time())):
+                self.play_until(time.time())
+        finally:
+            processes.close()
 
 
 def write_past_and_wave(folder: Path, now: float, until_seconds: float, seed: int = 1) -> Toy:

@@ -11,6 +11,7 @@ from bmtop.demo.beats import Beat, Connect, Login, OpenWebmail, Quit, Send
 from bmtop.demo.cast import DOMAIN, SERVER, SERVER_V6, Client
 from bmtop.demo.daemons import letters
 from bmtop.demo.daemons.machine import Machine
+from bmtop.demo.daemons.processes import Process, Processes
 from bmtop.demo.maillog import FIRST_PID
 from bmtop.demo.maincf import MainCf
 from bmtop.demo.programs.common import quoted
@@ -25,6 +26,7 @@ class _Connection:
     port: int
     login: str | None = None
     method: str = ""
+    process: Process | None = None
     # Commands, as the line at the end counts them: how many went well, and how many there were.
     commands: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -34,11 +36,15 @@ class _Connection:
 
 
 class Smtpd:
-    """Serves the clients. `accepted` is called with the queue id of each new message."""
+    """Serves the clients. `accepted` is called with the queue id of each new message.
+
+    From when there are `processes` on, real ones serve; before that, their numbers are made up.
+    """
 
     def __init__(self, machine: Machine, accepted: Callable[[str], None]) -> None:
         self.machine = machine
         self.accepted = accepted
+        self.processes: Processes | None = None
         self._connections: dict[str, _Connection] = {}
         self._ports = count(41_000)
         self._networks_seen: tuple[int, int] | None = None
@@ -56,6 +62,9 @@ class Smtpd:
         connection = self._connections.get(beat.connection)
         if connection is None:
             return
+        if connection.process is not None and self.processes and not self.processes.is_open(connection.process):
+            self._lose(beat.connection, connection)
+            return
         if isinstance(act, Login):
             self._login(connection, act)
         elif isinstance(act, Quit):
@@ -64,15 +73,20 @@ class Smtpd:
             self._receive(connection, act)
 
     def _connect(self, name: str, client: Client) -> None:
-        used = {connection.pid for connection in self._connections.values()}
-        pid = next(pid for pid in count(_FIRST_SMTPD) if pid not in used)
-        connection = _Connection(client, pid, 1024 + next(self._ports) * 7 % 60_000)
+        port = 1024 + next(self._ports) * 7 % 60_000
+        if self.processes is None:
+            used = {connection.pid for connection in self._connections.values()}
+            pid = next(pid for pid in count(_FIRST_SMTPD) if pid not in used)
+            connection = _Connection(client, pid, port)
+        else:
+            process = self.processes.connect(*_ends(client, port))
+            connection = _Connection(client, process.pid, port, process=process)
         self._connections[name] = connection
         connection.count("ehlo")
         if client.tls:
             connection.count("ehlo")
             connection.count("starttls")
-        self.machine.log("smtpd", f"connect from {client.shown}", pid)
+        self.machine.log("smtpd", f"connect from {client.shown}", connection.pid)
 
     def _login(self, connection: _Connection, act: Login) -> None:
         known = self.machine.accounts.verify(act.login, act.password) is not None
@@ -100,11 +114,21 @@ class Smtpd:
 
     def _quit(self, name: str, connection: _Connection) -> None:
         connection.count("quit")
+        self._disconnect(name, connection)
+
+    def _lose(self, name: str, connection: _Connection) -> None:
+        """Notice that somebody has ended the connection."""
+        self.machine.log("smtpd", f"lost connection after RSET from {connection.client.shown}", connection.pid)
+        self._disconnect(name, connection)
+
+    def _disconnect(self, name: str, connection: _Connection) -> None:
         order = ("ehlo", "starttls", "auth", "mail", "rcpt", "data", "rset", "quit")
         counted = [(command, *connection.commands[command]) for command in order if command in connection.commands]
         counted.append(("commands", sum(c[1] for c in counted), sum(c[2] for c in counted)))
         shown = " ".join(_counted(*c) for c in counted)
         self.machine.log("smtpd", f"disconnect from {connection.client.shown} {shown}", connection.pid)
+        if connection.process is not None and self.processes is not None:
+            self.processes.disconnect(connection.process)
         del self._connections[name]
 
     def _receive(self, connection: _Connection, send: Send) -> None:
@@ -168,6 +192,13 @@ class Smtpd:
                     continue
         asked = ipaddress.ip_address(address)
         return next((trusted for trusted, network in self._networks if asked in network), False)
+
+
+def _ends(client: Client, port: int) -> tuple[str, str]:
+    """Return both ends of a connection, as ss(8) writes them."""
+    if ":" in client.address:
+        return f"[{SERVER_V6}]:25", f"[{client.address}]:{port}"
+    return f"{SERVER}:25", f"{client.address}:{port}"
 
 
 def _counted(command: str, well: int, tried: int) -> str:

@@ -1,11 +1,11 @@
-"""The programs in the toy's `bin`, each a stand-in for one of Postfix's or BlueMind's. A file a program."""
+"""The programs in the toy's `bin`, each a stand-in for one of Postfix's, BlueMind's or Linux'. A file a program."""
 
 import os
 import sys
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("postqueue", "postsuper", "postcat", "postconf", "postfix", "bm-cli")
+NAMES = ("postqueue", "postsuper", "postcat", "postconf", "postfix", "bm-cli", "ss")
 
 
 def main(name: str, folder: str) -> int:
