@@ -1,7 +1,7 @@
 """A terminal that can be resized, and of which every byte that the program wrote to it is kept."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +18,15 @@ class Screen(Terminal):
     def row(self, mark: str) -> str:
         """Return the line of the screen that has this mark, nothing where there is none."""
         return next((line for line in self.screen().splitlines() if mark in line), "")
+
+    def close(self, seen: str) -> None:
+        """Close the dialog in which this is seen; a key that comes while it opens may be lost."""
+        for _ in range(5):
+            self.press("Escape")
+            with suppress(AssertionError):
+                self.wait_gone(seen, 3)
+                return
+        raise AssertionError(self.screen())
 
     def resize(self, width: int, height: int) -> None:
         """Give the terminal another size."""

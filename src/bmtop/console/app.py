@@ -32,6 +32,7 @@ from bmtop.console.table import Table
 from bmtop.console.terminal import Terminal
 from bmtop.console.text import MASKED, shown
 from bmtop.console.theme import BMTOP
+from bmtop.console.whole import load
 from bmtop.incident.picture import Picture
 from bmtop.server import CommandFailed
 from bmtop.visible import visible
@@ -92,6 +93,7 @@ class BmtopApp(App[None]):
         for number in (signal.SIGHUP, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, partial(self.exit, return_code=128 + number))
         self._reading = self.run_worker(self._monitor.run(), name="reading", exit_on_error=False)
+        self.run_worker(load(), name="loading")
         self._runner.start(unfinished(self._runner))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
