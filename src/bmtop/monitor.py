@@ -3,10 +3,12 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from bmtop.checked import Refused
 from bmtop.config import Settings
+from bmtop.incident.events import Event
 from bmtop.incident.lineage import Lineage
 from bmtop.incident.message import Message
 from bmtop.incident.picture import Picture
@@ -25,6 +27,8 @@ _SHARE = 0.2
 _COUNTED_EVERY = 1.0
 _CONFIGURED_EVERY = 5.0
 _PICTURE_EVERY = 0.25
+# What is shown by its age, and what falls out of the window, changes without any news.
+_WITHOUT_NEWS = 1.0
 # What is long is done in turns of so many seconds, with everything else in between.
 _TURN = 0.003
 # After something went wrong that nobody thought of.
@@ -40,6 +44,7 @@ class Monitor(Reading):
         super().__init__(settings, postfix, clock)
         self._listing = asyncio.Lock()
         self._drawing = asyncio.Lock()
+        self._news = asyncio.Event()
         self._listings: set[asyncio.Task[None]] = set()
         self._follower: asyncio.Task[None] | None = None
 
@@ -75,6 +80,17 @@ class Monitor(Reading):
             drawn = self._picture = done(self._steps(now))
         return drawn
 
+    def _feed(self, event: Event) -> None:
+        super()._feed(event)
+        self._news.set()
+
+    async def _draw_news(self) -> float:
+        """Draw the picture when there is something new to see."""
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._news.wait(), _WITHOUT_NEWS)
+        self._news.clear()
+        return await self._draw()
+
     async def _draw(self) -> float:
         """Draw the picture anew, a little at a time."""
         async with self._drawing:
@@ -100,7 +116,7 @@ class Monitor(Reading):
                 ("counts", self._count),
                 ("queue", self._list),
                 ("configuration", self._configure),
-                ("picture", self._draw),
+                ("picture", self._draw_news),
             )
         ]
         try:
@@ -181,6 +197,7 @@ class Monitor(Reading):
                 self._problems["listing"] = ""
                 await self._tell(added, gone)
                 self._listed(*await asyncio.to_thread(size_and_oldest, self.messages))
+                self._news.set()
             self._asked_for_queue = True
 
     async def _tell(self, added: Sequence[Message], gone: Sequence[Message]) -> None:

@@ -1,5 +1,7 @@
-"""The overview: all panes, filled once a second from one picture."""
+"""The overview: all panes, filled from one picture."""
 
+import math
+import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -35,6 +37,7 @@ from bmtop.console.text import MASKED
 from bmtop.incident.picture import Picture
 
 WINDOWS = (300.0, 900.0, 3600.0, 21600.0, 86400.0)
+_FEW = 5  # lines of the log
 
 
 class Overview(Acting):
@@ -62,6 +65,7 @@ class Overview(Acting):
         self._picture = monitor.picture(clock())
         self._alert = Alert()
         self._paused = False
+        self._log_shown = -math.inf
         self._following = False
         self._current = 0
         self._selected: Target | None = None
@@ -107,19 +111,31 @@ class Overview(Acting):
         self.look()
         self._read_journal()
         self.set_interval(1.0, self.look)
+        self.set_interval(0.25, self._look_at_news)
         self.set_interval(1.0, self._read_journal)
 
+    def _look_at_news(self) -> None:
+        if not self._paused and self._monitor.picture(self._clock()) != self._picture:
+            self.look()
+
     def look(self) -> None:
-        """Look again: once a second, and only what changed is painted."""
+        """Look again: once a second and at what is new; only what changed is painted."""
         now = self._clock()
         if not self._paused:
             self._picture = self._monitor.picture(now)
             self._fill(now)
-            count, lines = self._monitor.log_lines(self.query_one(LiveLog).read)
-            self.query_one(LiveLog).add(count, lines, now, live=self._picture.complete)
+            self._show_log(now)
         self._look_at_containments()
         self.query_one(Title).fill(self._picture, now, self._modes())
         self.query_one(Tabs).fill([f"{p.BORDER_TITLE} {p.about}" for p in self._panes], self._current)
+
+    def _show_log(self, now: float) -> None:
+        """Show the newest lines: a few at once, many once a second, since nobody reads faster."""
+        log = self.query_one(LiveLog)
+        count, lines = self._monitor.log_lines(log.read)
+        if len(lines) <= _FEW or time.monotonic() - self._log_shown >= 1.0:
+            self._log_shown = time.monotonic()
+            log.add(count, lines, now, live=self._picture.complete)
 
     def _look_at_containments(self) -> None:
         """Show the alarms, paused or not; each is heard once."""

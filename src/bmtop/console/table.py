@@ -189,17 +189,20 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self.refresh()
 
     def repaint(self) -> None:
-        """Paint what looks different by now: over a slow line, each cell counts."""
+        """Paint the lines that look different by now, as far as they do: over a slow line, each cell counts."""
         for y, (was_cursor, before) in list(self._drawn.items()):
             is_cursor, after = self._look(y)
             if is_cursor != was_cursor or len(before) != len(after):
                 self.refresh(Region(0, y, self._width, 1))
                 continue
-            left = 2
+            left, last = 2, 0
             for (_, room), old, new in zip(self._fitted, before, after, strict=False):
-                if old != new:
-                    self.refresh(Region(left, y, room, 1))
                 left += room + 1
+                if old != new:
+                    last = left
+            if last:
+                # Textual paints a line from its left end on, so that each cell by itself would cost more.
+                self.refresh(Region(0, y, min(last, self._width), 1))
 
     def _look(self, y: int) -> _Drawn:
         index = y - self._head + round(self.scroll_y)
@@ -222,7 +225,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         for (text, kind), (column, room) in zip(cells, self._fitted, strict=True):
             style = base + self._tint(kind) if kind else base
             segments += _set_apart(fit(text, room, column.right), style, base)
-        return Strip(segments).adjust_cell_length(width, base)
+        return Strip(segments).adjust_cell_length(width, base).simplify()
 
     def _render_head(self, width: int) -> Strip:
         style = self._style("head")

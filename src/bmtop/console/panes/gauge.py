@@ -1,7 +1,11 @@
 """The queue's gauge: how full, against what, where, how fast, how old."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
 
 from bmtop.console.figures import duration, share, size
 from bmtop.console.says import Says
@@ -85,15 +89,29 @@ def lines(gauge: QueueGauge | None, now: float, width: int) -> list[Line]:
     ]
 
 
-class Gauge(Says):
-    BORDER_TITLE = "Queue"
+class _GaugeLine(Says):
     FIXED = True
+
+
+class Gauge(Vertical):
+    """Each line is painted by itself, only when it says something else: over a slow line, each cell counts."""
+
+    BORDER_TITLE = "Queue"
 
     def __init__(self) -> None:
         super().__init__(id="gauge")
+
+    def compose(self) -> ComposeResult:
+        for _ in range(3):
+            yield _GaugeLine()
 
     def fill(self, picture: Picture, now: float) -> None:
         state = picture.queue.state if picture.queue else "ok"
         self.set_class(state == "warning", "-warning")
         self.set_class(state == "critical", "-critical")
-        self.fit(lambda width: lines(picture.queue, now, width))
+        for number, line in enumerate(self.query(_GaugeLine)):
+            line.fit(partial(_one, number, picture, now))
+
+
+def _one(number: int, picture: Picture, now: float, width: int) -> list[Line]:
+    return [lines(picture.queue, now, width)[number]]

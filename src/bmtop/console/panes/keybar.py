@@ -14,12 +14,14 @@ class KeyBar(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._spans: list[tuple[int, int, str]] = []
+        self._shown: list[tuple[str, str, str]] = []
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
 
     def _changed(self, screen: Screen[object]) -> None:
-        self.refresh()
+        if self._keys() != self._shown:
+            self.refresh()
 
     def _keys(self) -> list[tuple[str, str, str]]:
         """Return the key, as shown and as pressed, and what it does."""
@@ -29,7 +31,7 @@ class KeyBar(Widget):
         return [(self.app.get_key_display(b), key, b.description) for key, b in active if b.show and b.description]
 
     def render(self) -> Content:
-        keys = self._keys()
+        keys = self._shown = self._keys()
         last = [key for key in keys if key[1] == "question_mark"]
         cells: list[Cell] = []
         self._spans = []
