@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import memory, running, start
+from . import dialog, memory, purge, report, running, start
 from .console import NeverCame
 from .inputs import Inputs, inputs
 from .table import Row, Wrong, as_json, markdown
@@ -20,21 +20,27 @@ from .table import Row, Wrong, as_json, markdown
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of everything: a queue, a log in bytes, lines for the memory, repetitions, seconds a figure."""
+    """How much of everything: messages queued, bytes of log, lines to report and to remember, ids to list."""
 
     queued: int
     log_bytes: int
+    reported: int
     lines: int
+    listed: int
     repeat: int
     seconds: float
     presses: int
     marks: int
 
 
-FULL = Scale(50_000, 1_300_000_000, 10_000_000, repeat=5, seconds=30, presses=200, marks=60)
-SHORT = Scale(300, 20_000_000, 200_000, repeat=1, seconds=1.5, presses=10, marks=3)
+FULL = Scale(50_000, 1_300_000_000, 1_000_000, 10_000_000, 100_000, repeat=5, seconds=30, presses=200, marks=60)
+SHORT = Scale(300, 20_000_000, 50_000, 200_000, 2_000, repeat=1, seconds=1.5, presses=10, marks=3)
 
 Part = Callable[[Inputs, Scale], list[Row]]
+
+
+def _report(given: Inputs, scale: Scale) -> list[Row]:
+    return report.measure(lines=scale.reported, repeat=scale.repeat)
 
 
 def _start(given: Inputs, scale: Scale) -> list[Row]:
@@ -49,7 +55,23 @@ def _memory(given: Inputs, scale: Scale) -> list[Row]:
     return memory.measure(given, lines=scale.lines, first=scale.lines // 100, repeat=1)
 
 
-PARTS: dict[str, Part] = {"start": _start, "running": _running, "memory": _memory}
+def _dialog(given: Inputs, scale: Scale) -> list[Row]:
+    return dialog.measure(many=scale.listed, few=100, repeat=scale.repeat)
+
+
+def _purge(given: Inputs, scale: Scale) -> list[Row]:
+    return purge.measure(given, repeat=scale.repeat)
+
+
+# The last one changes the queue that the others look at.
+PARTS: dict[str, Part] = {
+    "report": _report,
+    "start": _start,
+    "running": _running,
+    "memory": _memory,
+    "dialog": _dialog,
+    "purge": _purge,
+}
 
 
 def _run(name: str, given: Inputs, scale: Scale) -> tuple[list[Row], list[str]]:
@@ -71,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows: list[Row] = []
     wrong: list[str] = []
     with inputs(scale.queued) as given:
-        for name in found.only or PARTS:
+        for name in [name for name in PARTS if name in (found.only or PARTS)]:
             more, problems = _run(name, given, scale)
             rows += more
             wrong += problems

@@ -1,12 +1,7 @@
-"""Purging half of a long queue, and taking it back, beside Postfix's own programs on the same messages.
+"""Purging half of a long queue, and taking it back, beside Postfix's own programs on the same messages."""
 
-`python -m tests.benchmarks.purge [--messages 50000] [--repeat 5] [--json FILE]` prints the table; run it as root.
-"""
-
-import argparse
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,9 +14,9 @@ from bmtop.response.plan import Plan, no_progress
 from tests.mailserver import Postfix
 from tests.mailserver.postfix import IDS_PER_CALL, run
 
-from .inputs import ALICE, Inputs, inputs
+from .inputs import ALICE, Inputs
 from .lines import write_day
-from .table import Row, Wrong, as_json, markdown
+from .table import Row, Wrong
 
 # So many log lines has a message of the incident.
 _LINES_A_MESSAGE = 6
@@ -132,21 +127,3 @@ def _list_and_read(postfix: Postfix, ids: Sequence[str]) -> None:
     run("postqueue", "-c", str(postfix.etc), "-j")
     for first in range(0, len(ids), IDS_PER_CALL):
         run("postcat", "-c", str(postfix.etc), "-eq", *ids[first : first + IDS_PER_CALL])
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.purge", description=__doc__)
-    parser.add_argument("--messages", type=int, default=50_000, help="in the queue; half of them are purged")
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the results there as well")
-    found = parser.parse_args(arguments)
-    with inputs(found.messages) as given:
-        rows = measure(given, repeat=found.repeat)
-    print(markdown(rows))
-    if found.json:
-        found.json.write_text(as_json(rows, []))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,5 +1,4 @@
-"""`bmtop report` over a long log, beside lnav, pflogsumm and grep on the same one:
-`python -m tests.benchmarks.report [--lines 1000000] [--json FILE]`.
+"""`bmtop report` over a long log, beside lnav, pflogsumm and grep on the same one.
 
 The log is that of a real Postfix on which some thousand messages were played, multiplied, each time with other
 queue ids. The mix is that of a mail server under attack: half of the messages come from outside, each over a
@@ -7,7 +6,6 @@ connection of its own; a stolen login sends a third, a few messages a connection
 most are delivered, some bounce; colleagues and relays send now and then, and passwords are guessed.
 """
 
-import argparse
 import json
 import math
 import random
@@ -23,7 +21,7 @@ from pathlib import Path
 from tests.mailserver import Client, Message, Player, Postfix, stories
 
 from .lines import bodies, stamp
-from .table import Row, Wrong, as_json, markdown
+from .table import Row, Wrong
 
 Write = Callable[[int, random.Random], Message]
 
@@ -128,26 +126,3 @@ def _run(command: Sequence[str], home: Path) -> bytes:
     environment["PYTHONPATH"] = ":".join(sys.path)
     done = subprocess.run(command, env=environment, capture_output=True, timeout=900, check=True)
     return done.stdout
-
-
-def main() -> int:
-    """Print the table; exit status 1 where the report is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.report", description=__doc__.partition("\n")[0])
-    parser.add_argument("--lines", type=int, default=1_000_000)
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the results there as well")
-    found = parser.parse_args()
-    try:
-        rows, wrong = measure(lines=found.lines, repeat=found.repeat), []
-    except Wrong as error:
-        rows, wrong = [], [str(error)]
-    print(markdown(rows))
-    if found.json:
-        found.json.write_text(as_json(rows, wrong, date=time.strftime("%Y-%m-%d"), lines=found.lines))
-    for sentence in wrong:
-        print(f"WRONG: {sentence}", file=sys.stderr)
-    return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

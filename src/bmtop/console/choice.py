@@ -43,6 +43,11 @@ class Choice:
         """What the list shows, ticked or not."""
         return [*self._kept, *self.bounces] if self.with_bounces else self._kept
 
+    @property
+    def _chosen(self) -> Sequence[Message]:
+        unticked = self._unticked
+        return [m for m in self.listed if m.id not in unticked] if unticked else self.listed
+
     def narrow(self, wanted: Filter, kept: Sequence[Message], bounces: Sequence[Message]) -> None:
         """Keep only what `wanted` leaves of the frozen list, and of the bounces."""
         self.wanted, self._kept, self.bounces = wanted, kept, bounces
@@ -62,12 +67,12 @@ class Choice:
             self._unticked |= listed
 
     def tally(self) -> Tally:
-        chosen = [m for m in self.listed if m.id not in self._unticked]
-        return Tally(len(chosen), sum(m.size for m in chosen), sum(m.queue == "hold" for m in chosen))
+        chosen = self._chosen
+        return Tally(len(chosen), sum([m.size for m in chosen]), [m.queue for m in chosen].count("hold"))
 
     def plan(self, action: MessageAction) -> Plan:
         """Return the plan for `action`, of exactly the ticked messages that it changes."""
-        chosen = [m for m in self.listed if m.id not in self._unticked]
+        chosen = self._chosen
         if action == "hold":
             chosen = [m for m in chosen if m.queue != "hold"]
         elif action == "release":

@@ -51,16 +51,19 @@ class Message:
     origin: Origin | None = None
 
     @property
+    def source(self) -> Origin | Envelope | None:
+        """Who sent it in the first place, None where that is not known."""
+        return self.origin or self.envelope
+
+    @property
     def login(self) -> str | None:
         """The login that sent it in the first place."""
-        source = self.origin or self.envelope
-        return source.login if source else None
+        return source.login if (source := self.source) else None
 
     @property
     def client(self) -> str | None:
         """The client that sent it in the first place."""
-        source = self.origin or self.envelope
-        return source.client if source else None
+        return source.client if (source := self.source) else None
 
     def opened(self, envelope: Envelope) -> "Message":
         """Return this message with its envelope, and the sender as that has it."""

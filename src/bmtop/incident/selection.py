@@ -151,7 +151,8 @@ class Filter:
         if self.needs_envelope:
             # A whole queue has few of them.
             from_source = cache(lambda login, client: self.matches_source(login, client, accounts))
-            yield lambda m: from_source(m.login, m.client)
+            nowhere = from_source(None, None)
+            yield lambda m: from_source(source.login, source.client) if (source := m.source) else nowhere
         if (since := self.since) is not None:
             yield lambda m: m.arrival >= since
         if (before := self.before) is not None:
