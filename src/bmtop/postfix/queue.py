@@ -55,7 +55,8 @@ def listing(postfix: Postfix, timeout: float = 120.0) -> list[bytes]:
     if result.status != 0:
         # A reload of Postfix ends showq(8) in the middle of its answer.
         result = postfix.query("postqueue", "-j", timeout=timeout)
-    result.check("Start Postfix, or run `sudo bmtop`: authorized_mailq_users may not name you.")
+    who = ", or run `sudo bmtop`: authorized_mailq_users may not name you" if os.geteuid() else ""
+    result.check(f"See whether Postfix runs{who}.")
     return result.out.splitlines()
 
 

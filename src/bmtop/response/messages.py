@@ -101,7 +101,7 @@ def postsuper(postfix: Postfix, option: str, ids: Iterable[QueueId]) -> Result:
     """Run postsuper(1) with `option` on these ids, given on standard input. Raises `CommandFailed`."""
     lines = "".join(f"{id}\n" for id in ids)
     result = postfix.run("postsuper", option, "-", give=lines.encode("ascii"), timeout=60 + lines.count("\n") / 50)
-    return result.check("See the journal for what was done; run `sudo bmtop`.")
+    return result.check("See the journal for what was done." + (" Run `sudo bmtop`." if os.geteuid() else ""))
 
 
 def acted_on(result: Result) -> frozenset[str]:
