@@ -37,6 +37,9 @@ class Gauge:
         if counts is None:
             return
         total = sum(counts.values())
+        # Where the clock was set back, what is of later than now would hide what comes for as long.
+        while self._points and self._points[-1][0] > now:
+            self._points.pop()
         if not self._points or now - self._points[-1][0] >= _HISTORY / _POINTS:
             self._points.append((now, total))
         self._state, self._why = self._judge(now, total)
