@@ -23,7 +23,7 @@ from bmtop.console.panes.failed import FailedLogins, rows
 from bmtop.console.panes.gauge import Gauge, against
 from bmtop.console.panes.journal import Journal, actions
 from bmtop.console.panes.keybar import KeyBar
-from bmtop.console.panes.log import LiveLog
+from bmtop.console.panes.log import KEPT, LiveLog
 from bmtop.console.panes.pane import Pane
 from bmtop.console.panes.problems import Problems
 from bmtop.console.panes.relays import Relays
@@ -115,7 +115,9 @@ class Overview(Acting):
         self.set_interval(1.0, self._read_journal)
 
     def _look_at_news(self) -> None:
-        if not self._paused and self._monitor.picture(self._clock()) != self._picture:
+        """Look again where there is something new; in a flood the keys come first, and once a second is enough."""
+        _, lines = self._monitor.log_lines(self.query_one(LiveLog).read)
+        if not self._paused and len(lines) < KEPT and self._monitor.picture(self._clock()) != self._picture:
             self.look()
 
     def look(self) -> None:
