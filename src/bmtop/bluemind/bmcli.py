@@ -26,6 +26,8 @@ _NOISE = re.compile(
     r"OpenJDK |Java HotSpot|WARNING: |Picked up |SLF4J|LOGBACK|CLI stopped|Global progress "
     r"|at [\w.$/]+\(|\.\.\. \d+ more"
 )
+# All sessions of a large domain are less.
+_MOST_OUTPUT = 1 << 26
 _UNKNOWN = re.compile(
     r"No mailbox matches|User .* not found|did not match anything|Invalid or unknown domain|(Invalid|not a valid) email"
 )
@@ -158,7 +160,9 @@ class BmCli:
         if os.path.lexists(self.disabled):
             raise CommandFailed(f"bm-cli is switched off by {self.disabled}; remove that file, and try again.")
         with self._alone():
-            result = _harmless(self.server.run(self.program, *arguments, timeout=self.timeout), secret)
+            result = _harmless(
+                self.server.run(self.program, *arguments, timeout=self.timeout, most=_MOST_OUTPUT), secret
+            )
         if re.search(rb"bm-cli is disabled|bm-cli\.disabled exist", result.out):
             raise CommandFailed("bm-cli says that it is switched off; see /etc/bm/bm-cli.disabled.", result)
         return result
