@@ -164,15 +164,15 @@ def _act(responder: Responder, plan: Plan, *, without_undo: bool) -> Outcome:
     return responder.hold(plan, _show_progress) if plan.action == "hold" else responder.release(plan, _show_progress)
 
 
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def _show_progress(done: int, total: int, step: str) -> None:
     tell_progress(f"{step} {done:,} of {total:,}" if total else f"{step}…")
 
 
 def _second_look(monitor: Monitor, responder: Responder, plan: Plan, known: Collection[Message]) -> None:
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
     """Say what came in while the action ran; it is not part of it."""
     later = came_later(monitor.read_queue().values(), plan.filter, monitor.accounts, known)
     count = len(responder.with_subject(later, plan.filter))
