@@ -1,4 +1,4 @@
-"""Killed, or without its terminal, in the middle of an untrust, a known mark or a purge: done whole, or told of.
+"""Killed, or without its terminal, in the middle of an untrust or a purge: done whole, or told of.
 
 Hold, release, undo, logout and password are in test_cut_off.py; purges that are killed, in tests/purge.
 """

@@ -41,6 +41,10 @@ def state(postfix: Postfix) -> dict[str, object]:
     }
 
 
+def test_they_are_those_of_the_readme() -> None:
+    assert SUDOERS.read_text() in (Path(__file__).parents[2] / "README.md").read_text()
+
+
 def test_sudo_understands_them() -> None:
     done = subprocess.run(["visudo", "-c", "-f", SUDOERS], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, f"{SUDOERS}: parsed OK\n"), done.stderr
