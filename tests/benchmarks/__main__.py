@@ -85,7 +85,7 @@ def _run(name: str, given: Inputs, scale: Scale) -> tuple[list[Row], list[str]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests/benchmarks/run", description="Measure bmtop beside its peers.")
-    parser.add_argument("--short", action="store_true", help="less of everything; for a look whether results are right")
+    parser.add_argument("--short", action="store_true", help="less of everything: are the results right?")
     parser.add_argument("--only", choices=PARTS, action="append", help="this part; again for more")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the results there as well")
     found = parser.parse_args(arguments)
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             wrong += problems
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     date = time.strftime("%Y-%m-%d")
-    print(f"{date}, {machine}\n\n{markdown(rows)}")
+    print(f"{date}, {machine}\n\n{markdown(rows, judged=not found.short)}")
     if found.json:
         found.json.write_text(as_json(rows, wrong, date=date, machine=machine, short=found.short))
     for sentence in wrong:

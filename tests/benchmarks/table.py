@@ -75,10 +75,10 @@ def _short(number: float) -> str:
 _HEAD = ("what", "bmtop", "beside", "ratio or value", "at most", "holds")
 
 
-def markdown(rows: Iterable[Row]) -> str:
-    """Return the rows as a Markdown table."""
+def markdown(rows: Iterable[Row], *, judged: bool = True) -> str:
+    """Return the rows as a Markdown table; without the bounds, unless they are to be `judged`."""
     lines = [_HEAD, tuple("---" for _ in _HEAD), *(row.cells() for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(line if judged else line[:-2])} |" for line in lines)
 
 
 def as_json(rows: Iterable[Row], wrong: Sequence[str], **about: Any) -> str:
