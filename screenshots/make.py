@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from bmtop.config import Settings
@@ -100,7 +101,7 @@ async def until(pilot: "Pilot[None]", holds: Callable[[], bool]) -> None:
 
 
 def on_screen(app: Console, text: str) -> bool:
-    return text.replace(" ", "&#160;") in app.export_screenshot()
+    return text.replace(" ", "&#160;") in App.export_screenshot(app)
 
 
 async def take(app: Console, pilot: "Pilot[None]", name: str, folder: Path) -> None:

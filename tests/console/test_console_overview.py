@@ -78,7 +78,7 @@ async def test_who_refuses_our_mail_is_told_in_their_own_words() -> None:
         Blocked("Spamhaus", "list", NOW - 60, NOW, 1, 0, "mx.other.example[203.0.113.26]:25", "550 blocked"),
     )
     async with console(desk) as user:
-        await user.sees("BLOCKED by mail.example 1,312 · Spamhaus 1: .*; b tells more")
+        await user.sees("BLOCKED by mail.example 1,312 · Spamhaus 1: .*; b: more")
         await user.press("b")
         screen = await user.sees("Who refuses our mail")
         assert "by mx.mail.example[203.0.113.25]:25" in screen

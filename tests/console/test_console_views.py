@@ -179,7 +179,7 @@ def test_problems_and_who_refuses_our_mail() -> None:
     told = texts(problems.lines(("No log.",), blocked, NOW))
     assert told[0] == "PROBLEM No log."
     assert told[1].startswith("BLOCKED by zen.dnsbl.example 312 · mx0.example 20 · mx1.example 21 · 1 more: recipients")
-    assert told[1].endswith(f"since {figures.clock(NOW - 60, NOW)}; b tells more")
+    assert told[1].endswith(f"since {figures.clock(NOW - 60, NOW)}; b: more")
     many = texts(problems.lines([f"Problem {n}." for n in range(9)], (), NOW))
     assert many[2:] == ["PROBLEM Problem 2.", "and 6 more: bmtop report names all"]
     assert problems.lines((), (), NOW) == []

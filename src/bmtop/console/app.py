@@ -25,6 +25,7 @@ from bmtop.console.deeds.unfinished import unfinished
 from bmtop.console.dialogs.help import Help
 from bmtop.console.dialogs.messages import Messages
 from bmtop.console.overview import Overview
+from bmtop.console.picture import in_columns
 from bmtop.console.ports import Monitor, Responder
 from bmtop.console.runbook import RunbookScreen
 from bmtop.console.says import Says
@@ -166,6 +167,9 @@ class BmtopApp(App[None]):
         if self._export is not None:
             export, picture = self._export, self._overview.picture
             await self._write("report", lambda: export(picture))
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        return in_columns(super().export_screenshot(title=title, simplify=simplify))
 
     @work(exclusive=True, group="files")
     async def action_picture(self) -> None:

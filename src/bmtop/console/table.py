@@ -224,7 +224,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         segments = [Segment("▸" if is_cursor else " ", base)]
         for (text, kind), (column, room) in zip(cells, self._fitted, strict=True):
             style = base + self._tint(kind) if kind else base
-            segments += _set_apart(fit(text, room, column.right), style, base)
+            segments += [Segment(" ", base), Segment(fit(text, room, column.right), style)]
         return Strip(segments).adjust_cell_length(width, base).simplify()
 
     def _render_head(self, width: int) -> Strip:
@@ -232,7 +232,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         segments = [Segment(" ", style)]
         for column, room in self._fitted:
             title = column.title + ("▾" if column is self.sorted_by else "")
-            segments += _set_apart(fit(title, room, column.right), style, style)
+            segments.append(Segment(f" {fit(title, room, column.right)}", style))
         return Strip(segments).adjust_cell_length(width, style)
 
     def _style(self, name: str) -> Style:
@@ -297,9 +297,3 @@ class Table(ScrollView, Generic[T], can_focus=True):
             if left <= x < left + room and column.order is not None:
                 self.post_message(self.Headed(self, column))
             left += room + 1
-
-
-def _set_apart(text: str, style: Style, base: Style) -> list[Segment]:
-    """Return a cell after the blank that sets it apart; a text's own leading blanks go with that."""
-    words = text.lstrip(" ")
-    return [Segment(" " * (1 + len(text) - len(words)), base), Segment(words, style)]

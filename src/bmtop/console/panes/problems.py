@@ -19,7 +19,7 @@ def lines(problems: Sequence[str], blocked: Sequence[Blocked], now: float) -> li
         who = " · ".join(f"{block.who} {block.recipients:,}" for block in blocked[:MOST])
         more = f" · {len(blocked) - MOST} more" if len(blocked) > MOST else ""
         since = clock(min(block.since for block in blocked), now)
-        refused = f"by {who}{more}: recipients without mail since {since}; b tells more"
+        refused = f"by {who}{more}: recipients refused since {since}; b: more"
         told.append((Cell("BLOCKED ", "warn"), Cell(refused)))
     return told
 
