@@ -196,8 +196,10 @@ class Monitor(Reading):
             else:
                 self._problems["listing"] = ""
                 await self._tell(added, gone)
-                self._listed(*await asyncio.to_thread(size_and_oldest, self.messages))
-                self._news.set()
+                self._problems["envelopes"] = self._census.problem
+                if added or gone or not self._opened:
+                    self._listed(*await asyncio.to_thread(size_and_oldest, self.messages))
+                    self._news.set()
             self._asked_for_queue = True
 
     async def _tell(self, added: Sequence[Message], gone: Sequence[Message]) -> None:

@@ -45,7 +45,7 @@ class Reading:
         self._journal = Journal(settings.state)
         self._incident = self._begin(settings.window)
         self._lineage = Lineage(self._is_own, self._is_queued)
-        self._census = Census(postfix, self._origin)
+        self._census = Census(postfix, self._origin, self._may_be_returned)
         self._log = LogReader(settings.log_file, clock)
         self._opened = self._asked_for_queue = False
         # The incident that knows the queue.
@@ -137,6 +137,7 @@ class Reading:
         added, gone = self._census.take()
         self._incident.queued(self._clock(), added, gone)
         self._told = self._incident
+        self._problems["envelopes"] = self._census.problem
         self._listed(*size_and_oldest(self.messages))
 
     def _read_log_once(self) -> None:
@@ -191,7 +192,6 @@ class Reading:
     def _listed(self, size: int, oldest: int | None) -> None:
         self._incident.gauge.listed(size, oldest)
         self._opened = True
-        self._problems["envelopes"] = self._census.problem
 
     # The configuration
 
@@ -201,6 +201,7 @@ class Reading:
     def _configured(self, territory: Territory, seen: Seen) -> None:
         self._territory, self._asked = territory, seen
         self._incident.territory(territory)
+        self._census.look_through_again()
         self._problems["configuration"] = ""
 
     def _read_state(self) -> tuple[tuple[Network, ...], Mapping[str, tuple[str, float]]]:

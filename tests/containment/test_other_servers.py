@@ -95,13 +95,16 @@ def test_a_dovecot_that_does_not_run_is_said_so(imap: Dovecot, folder: Path) -> 
 
 
 def test_a_new_password_is_given_on_standard_input_and_shown_nowhere(imap: Dovecot, folder: Path) -> None:
-    """The program waits until a sampler has looked at every process once."""
+    """The program waits until a sampler has looked at every process once; it has no process for what it does."""
     go, waits = folder / "go", folder / "waits"
     change = program(
         folder,
         "set-password",
         f"read -r new; touch {waits}; while [ ! -e {go} ]; do sleep 0.01; done\n"
-        f'sed -i "s|^$1:.*|$1:{{PLAIN}}$new:65534:65534::{imap.folder}/mail::|" {imap.folder}/users.new\n'
+        "while IFS=: read -r name rest; do\n"
+        f'[ "$name" != "$1" ] || rest="{{PLAIN}}$new:65534:65534::{imap.folder}/mail::"\n'
+        'printf "%s:%s\\n" "$name" "$rest"\n'
+        f"done <{imap.folder}/users >{imap.folder}/users.new\n"
         f"mv {imap.folder}/users.new {imap.folder}/users",
     )
     shutil.copy(imap.folder / "users", imap.folder / "users.new")

@@ -185,6 +185,7 @@ def test_the_console_brings_an_action_to_its_end(
     assert held(postfix) == 0
     barrier = Barrier(tmp_path / "bin", "-h -", POSTSUPER)
     with Pty.running(on(postfix, f"--state={state}", f"--config={barrier.settings}", "--window=1h")) as terminal:
+        terminal.wait_for(rb"queue listed \d")
         terminal.wait_for(rb"alice@example\.com +%d" % COUNT)
         terminal.press("h")
         terminal.wait_for(b"%d of %d messages chosen" % (COUNT, COUNT))

@@ -158,17 +158,17 @@ async def test_an_error_that_nobody_thought_of_ends_no_part(tmp_path: Path, monk
     append(tmp_path / "mail.log", sent(1))
     broken = True
 
-    def fail(*arguments: object, **options: object) -> Any:
+    def fail(what: str) -> Any:
         if broken:
-            raise RuntimeError("nobody thought of [this]")
+            raise RuntimeError(f"nobody thought of [{what}]")
         return {"deferred": 7}
 
     monkeypatch.setattr("bmtop.monitor._RETRIED_AFTER", 0.05)
     take = Census.take
-    monkeypatch.setattr(Census, "counts", fail)
-    monkeypatch.setattr(Census, "take", lambda *given: fail() and take(*given))
+    monkeypatch.setattr(Census, "counts", lambda *given: fail("this"))
+    monkeypatch.setattr(Census, "take", lambda *given: fail("that") and take(*given))
     async with running(monitor(tmp_path)) as found:
-        words = "bmtop met an error of its own (RuntimeError: nobody thought of [this])"
+        words = "bmtop met an error of its own (RuntimeError: nobody thought of ["
         await until(found, lambda picture: sum(words in problem for problem in picture.problems) == 2)
         assert messages(found.picture()) == 1
         broken = False

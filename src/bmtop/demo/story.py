@@ -127,9 +127,9 @@ def main() -> int:
         if os.read(0, len(GOODBYE)) != GOODBYE:
             shutil.rmtree(folder, ignore_errors=True)
         return 0
-    print(f"bmtop --postfix {toy.config_directory} --log {toy.log} --bm-cli {toy.bm_cli} --state {toy.state}")
-    print(f"with {toy.bin} before the other folders of commands. Ctrl-C ends the story; the folder stays.")
     with contextlib.suppress(KeyboardInterrupt):
+        print(f"bmtop --postfix {toy.config_directory} --log {toy.log} --bm-cli {toy.bm_cli} --state {toy.state}")
+        print(f"with {toy.bin} before the other folders of commands. Ctrl-C ends the story; the folder stays.")
         player.play_live(_sleep)
     return 0
 

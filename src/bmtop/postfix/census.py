@@ -38,11 +38,17 @@ _TOLD_EVERY = 500
 class Census:
     """`messages` by queue id; `problem` is a sentence where the envelopes cannot be read, else empty."""
 
-    def __init__(self, postfix: Postfix, origin: Callable[[Message], Origin | None] = lambda message: None) -> None:
+    def __init__(
+        self,
+        postfix: Postfix,
+        origin: Callable[[Message], Origin | None] = lambda message: None,
+        may_be_returned: Callable[[Message], bool] = lambda message: True,
+    ) -> None:
         self.messages: dict[QueueId, Message] = {}
         self.problem = ""
         self._postfix = postfix
         self._origin = origin
+        self._may_be_returned = may_be_returned
         self._folders = Folders()
         # The folders' versions that the messages, and the newest listing, are as of.
         self._seen: int | None = None
@@ -51,6 +57,9 @@ class Census:
         # The newest listing's lines, by their hash; those whose messages moved since say something else.
         self._lines: dict[int, QueueId] = {}
         self._moved: set[QueueId] = set()
+        # What a content filter may have given back, of the messages that were looked through for it.
+        self._asked_of: list[Message] = []
+        self._looked_through: Mapping[QueueId, Message] | None = None
 
     def counts(self) -> dict[str, int]:
         """Return the number of messages in each queue, now.
@@ -108,15 +117,20 @@ class Census:
         gone = [m for id, m in before.items() if not _counted_alike(now.get(id), m)]
         return added, gone
 
+    def look_through_again(self) -> None:
+        """Take that other messages than before may have been given back by a content filter."""
+        self._looked_through = None
+
     def attribute(self) -> None:
         """Ask the log again who sent what a content filter gave back."""
+        if self._looked_through is not self.messages:
+            self._looked_through = self.messages
+            self._asked_of = [m for m in self.messages.values() if m.origin is None and self._may_be_returned(m)]
         found = {}
-        for id, message in self.messages.items():
-            envelope = message.envelope
-            if envelope is not None and envelope.login is None and message.origin is None:
-                origin = self._origin(message)
-                if origin is not None:
-                    found[id] = replace(message, origin=origin)
+        for message in self._asked_of:
+            origin = self._origin(message)
+            if origin is not None:
+                found[message.id] = replace(message, origin=origin)
         if found:
             self.messages = {**self.messages, **found}
 
