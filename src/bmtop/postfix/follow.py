@@ -23,6 +23,11 @@ from bmtop.postfix.logtime import LogClock
 logging.getLogger("pyinotify").handlers = [logging.NullHandler()]
 
 _SLICE = 1 << 15
+# After the first reading back, everything else has its turn for so many seconds between two slices: what a key
+# leads to are many short steps, and none of them is to wait for a slice.
+_BREATH = 0.003
+# Unless so many bytes are waiting: a log that grows faster than that leaves no time for breath.
+_BEHIND = 1 << 20
 # How often it is looked without an event, in seconds; and where there can be no events.
 _POLL = 2.0
 _POLL_ALONE = 0.5
@@ -124,6 +129,7 @@ class LogFollower:
 
     async def blocks(self) -> AsyncGenerator[bytes, None]:
         """Yield whole lines as they come, in slices; an empty block says that all was read for now."""
+        live = False
         try:
             while True:
                 self._wake.clear()
@@ -131,13 +137,19 @@ class LogFollower:
                 while (lines := self._next()) is not None:
                     if lines:
                         yield lines
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(_BREATH if live and not self._is_behind else 0)
                 if not self._look():
                     self._leave_old()
                     yield b""
+                    live = True
                     await self._wait()
         finally:
             self.close()
+
+    @property
+    def _is_behind(self) -> bool:
+        now = self._now
+        return now is not None and os.fstat(now.file.fileno()).st_size - now.offset > _BEHIND
 
     async def _wait(self) -> None:
         await asyncio.sleep(_PAUSE)
