@@ -93,6 +93,7 @@ def test_the_console_goes_on_as_what_it_was(postfix: Postfix, installed: Path, t
             terminal.press_until("h", f"{COUNT} of {COUNT} messages chosen")
             terminal.press("y")
             terminal.wait_for(rf"{COUNT} of {COUNT} messages put on hold")
+            terminal.wait_for("Put on hold 12 of 12")
             terminal.close("Put on hold 12")
             assert "cannot be loaded" not in terminal.screen()
             terminal.press("q")

@@ -165,7 +165,9 @@ def test_a_hold_that_was_killed(postfix: Postfix, before: dict[str, bytes], bmto
 def test_a_purge_without_copies_that_was_killed(
     postfix: Postfix, before: dict[str, bytes], bmtop: Bmtop, wrapper: Wrapper
 ) -> None:
-    wrapper.postsuper(f'[[ $* == *-h* ]] && exec /usr/sbin/postsuper "$@"\n{DELETES["the first half"]}; kill -9 $PPID')
+    wrapper.postsuper(
+        f'[[ " $* " == *" -h "* ]] && exec /usr/sbin/postsuper "$@"\n{DELETES["the first half"]}; kill -9 $PPID'
+    )
     assert wrapper.bmtop.start("purge", "--login", ALICE, "--yes", "--without-undo").wait(30) == -signal.SIGKILL
     assert labels(postfix) == {"carol": 3, "spam": COUNT // 2}
     finished = bmtop("purge", "--finish", "--yes", "--json")
