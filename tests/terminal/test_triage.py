@@ -47,7 +47,9 @@ def test_the_stolen_login_is_purged_and_given_back(server: tuple[Postfix, Played
     guilty = spam(before)
     raw = {id: postfix.raw(id) for id in guilty}
     with Terminal.running(bmtop(postfix)) as terminal:
-        screen = terminal.wait_for(rf"alice@example\.com +\d+ .* {len(guilty)} .*(forged|failed)")
+        terminal.wait_for("─ Senders")
+        terminal.wait_gone("reading back")
+        screen = terminal.wait_for(rf"▸ alice@example\.com +\d+ .* {len(guilty)} .*(forged|failed)")
         assert "alice@example.com" in first_row(screen), "the stolen login stands on top"
         row = first_row(screen).split()
         assert str(len(guilty)) in row, "its queued messages are counted by the envelope"
