@@ -1,6 +1,6 @@
 """The queue's gauge: how full, against what, where, how fast, how old."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -100,6 +100,7 @@ class Gauge(Vertical):
 
     def __init__(self) -> None:
         super().__init__(id="gauge")
+        self._make: Callable[[int], Sequence[Line]] | None = None
 
     def compose(self) -> ComposeResult:
         for _ in range(3):
@@ -109,9 +110,11 @@ class Gauge(Vertical):
         state = picture.queue.state if picture.queue else "ok"
         self.set_class(state == "warning", "-warning")
         self.set_class(state == "critical", "-critical")
-        for number, line in enumerate(self.query(_GaugeLine)):
-            line.fit(partial(_one, number, picture, now))
+        self._make = partial(lines, picture.queue, now)
+        self.on_resize()
 
-
-def _one(number: int, picture: Picture, now: float, width: int) -> list[Line]:
-    return [lines(picture.queue, now, width)[number]]
+    def on_resize(self) -> None:
+        """Show the lines for the width that there is."""
+        if self._make is not None:
+            for line, told in zip(self.query(_GaugeLine), self._make(self.size.width), strict=True):
+                line.say(told)
