@@ -19,21 +19,16 @@ from tests.bluemind.bm_cli_standin import Standin
 from tests.hostile.barrier import Barrier
 from tests.hostile.programs import is_alive, on, run
 from tests.hostile.pty import Pty
-from tests.mailserver import Client, Message, Player, Postfix, wait_until
+from tests.hostile.spam import ALICE, COUNT, spammed
+from tests.mailserver import Postfix, wait_until
 
-ALICE = "alice@example.com"
-BOT = Client("203.0.113.57")
-COUNT = 12
 KILL, HUP, TERM = signal.SIGKILL, signal.SIGHUP, signal.SIGTERM
 POSTSUPER = {"postsuper": "/usr/sbin/postsuper"}
 
 
 @pytest.fixture(scope="module")
 def postfix() -> Iterator[Postfix]:
-    with Postfix.temporary(settings={"hash_queue_names": "deferred, defer, hold"}) as postfix:
-        spam = [Message("spam", f"x{n}@lottery.example", (f"v{n}@victim.example",)) for n in range(COUNT)]
-        Player(postfix).send(BOT, spam, ALICE)
-        postfix.settle()
+    with spammed({"hash_queue_names": "deferred, defer, hold"}) as postfix:
         yield postfix
 
 

@@ -8,18 +8,13 @@ import pytest
 
 from tests.hostile.programs import on
 from tests.hostile.screen import Screen
-from tests.mailserver import Client, Message, Player, Postfix
-
-ALICE = "alice@example.com"
-COUNT = 12
+from tests.hostile.spam import ALICE, COUNT, spammed
+from tests.mailserver import Postfix
 
 
 @pytest.fixture
 def postfix() -> Iterator[Postfix]:
-    with Postfix.temporary() as postfix:
-        spam = [Message("spam", f"x{n}@lottery.example", (f"v{n}@victim.example",)) for n in range(COUNT)]
-        Player(postfix).send(Client("203.0.113.57"), spam, ALICE)
-        postfix.settle()
+    with spammed() as postfix:
         yield postfix
 
 
