@@ -422,6 +422,14 @@ async def test_nothing_in_the_queue_is_a_sentence_and_no_dialog() -> None:
         await user.sees("alice@example.com has no message in the queue")
 
 
+async def test_messages_that_came_after_the_newest_listing_are_found_all_the_same() -> None:
+    desk = queue(0)
+    desk.comes_in = [message(n) for n in range(4)]
+    async with console(desk, Hands(desk)) as user:
+        await user.press("d")
+        await user.sees("4 of 4 messages chosen")
+
+
 async def test_a_clients_messages_are_chosen_by_its_address_alone() -> None:
     hands = Hands(desk := queue(2))
     desk.messages[message(9, None).id] = message(9, None)

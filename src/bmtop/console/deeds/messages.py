@@ -25,11 +25,20 @@ _HEADINGS: dict[MessageAction, str] = {"purge": "Purge", "hold": "Hold", "releas
 
 async def messages(runner: Runner, action: MessageAction, target: Target) -> None:
     """Hold, release or purge what the target has in the queue as it is now."""
-    wanted, queue = target.filter, tuple(runner.monitor.messages.values())
-    found = await asyncio.to_thread(select, queue, wanted, runner.monitor.accounts)
+    wanted = target.filter
+    found = await _selected(runner, wanted)
+    if not found:
+        # The newest listing may be from before they came.
+        await runner.list_queue()
+        found = await _selected(runner, wanted)
     if not found:
         raise Refused(f"{target.name} has no message in the queue as it was last listed.")
     await _on(runner, action, target.name, wanted, found)
+
+
+async def _selected(runner: Runner, wanted: Filter) -> tuple[Message, ...]:
+    queue, accounts = tuple(runner.monitor.messages.values()), runner.monitor.accounts
+    return await asyncio.to_thread(select, queue, wanted, accounts)
 
 
 def errand(runner: Runner, action: MessageAction, name: str, wanted: Filter, found: Sequence[Message]) -> Errand:

@@ -95,6 +95,14 @@ class Runner:
         finally:
             await self.monitor.refresh()
 
+    async def list_queue(self) -> None:
+        """List the queue now, and say so where that takes longer than a moment."""
+        listing = asyncio.ensure_future(self.monitor.refresh())
+        await asyncio.wait({listing}, timeout=PATIENCE)
+        if not listing.done():
+            self.say("The queue is being listed…")
+        await listing
+
     def list_again(self) -> None:
         """Have the queue listed again, and do not wait for it."""
         self._app.run_worker(self.monitor.refresh(), group="listing")
