@@ -1,5 +1,6 @@
 """What a command gets to see of who started bmtop: nothing but its arguments and its standard input."""
 
+import errno
 import json
 import os
 import signal
@@ -146,3 +147,13 @@ def session(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return 0 if state in "ZX" else int(leader)
+
+
+def test_where_the_system_does_not_tell_of_an_end_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_old(pid: int) -> int:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(os, "pidfd_open", too_old)
+    assert Server().run("sh", "-c", "echo out; echo err >&2; exit 3").status == 3
+    with pytest.raises(CommandFailed, match="did not end within 1 seconds"):
+        Server().run("sleep", "60", timeout=1)
