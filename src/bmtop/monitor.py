@@ -167,10 +167,11 @@ class Monitor(Reading):
         return max(_COUNTED_EVERY, (time.monotonic() - began) / _SHARE)
 
     async def _list(self) -> float:
-        began = time.monotonic()
+        began, first = time.monotonic(), not self._opened
         await self._see(self._census.look)
         took = time.monotonic() - began
-        return max(_LISTED_EVERY, took / _SHARE - took)
+        # What the folders do not tell is part of the start, and follows soon.
+        return _LISTED_EVERY if first else max(_LISTED_EVERY, took / _SHARE - took)
 
     async def refresh(self) -> None:
         """List the queue again now."""

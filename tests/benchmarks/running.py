@@ -78,7 +78,8 @@ def measure(inputs: Inputs, *, seconds: float, presses: int, marks: int) -> list
     with Console.running(inputs.bmtop(log, "--window", "1h")) as console:
         console.wait(is_complete, "the complete picture")
         bench = _Bench(inputs, log, console)
-        console.watch(3.0)
+        # The start is over with the first listing, which follows the picture.
+        console.watch(8.0)
         idle = [bench.cost(seconds / 3)[0] for _ in range(3)]
         idle_keys = [bench.key_to_screen(number) for number in range(presses)]
         quiet_lines = [bench.line_to_screen() for _ in range(marks)]

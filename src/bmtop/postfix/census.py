@@ -26,9 +26,10 @@ Progress = Callable[[int, int], None]
 Change = tuple[list[Message], list[Message]]
 _Places = Mapping[str, tuple[str, str]]
 
-# At most this share of the time goes into listings. What only they tell, such as why a message waits, may be
-# so many seconds old even where no folder has changed.
+# At most this share of the time goes into listings, and this one where no folder has changed. What only a listing
+# tells, such as why a message waits, may be so many seconds old even then.
 _SHARE = 0.1
+_QUIET_SHARE = 0.01
 _OLD = 60.0
 _NEVER = -1
 # So many envelopes are read between two words of how far it has come.
@@ -53,7 +54,8 @@ class Census:
         # The folders' versions that the messages, and the newest listing, are as of.
         self._seen: int | None = None
         self._listed = _NEVER
-        self._listed_at = self._next_listing = float("-inf")
+        # When the next listing is due: where something has changed, and where nothing has (`time.monotonic`).
+        self._next_listing = self._old_at = float("-inf")
         # The newest listing's lines, by their hash; those whose messages moved since say something else.
         self._lines: dict[int, QueueId] = {}
         self._moved: set[QueueId] = set()
@@ -77,7 +79,7 @@ class Census:
         except OSError:
             return self.take(progress)
         version = self._folders.version
-        due = now >= self._next_listing and (version != self._listed or now - self._listed_at >= _OLD)
+        due = now >= (self._old_at if version == self._listed else self._next_listing)
         # What is there is told at once, before anything takes long.
         if (due or self.problem) and self._seen is not None:
             return self.take(progress)
@@ -104,8 +106,9 @@ class Census:
             now = self._sum_up(lines.result(), known, progress)
         before, self.messages = self.messages, now
         self._seen = self._listed = version
-        self._listed_at = time.monotonic()
-        self._next_listing = began + (self._listed_at - began) / _SHARE
+        took = time.monotonic() - began
+        self._next_listing = began + took / _SHARE
+        self._old_at = began + max(_OLD, took / _QUIET_SHARE)
         return self._change(before)
 
     def _change(self, before: Mapping[QueueId, Message]) -> Change:
