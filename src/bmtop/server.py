@@ -1,19 +1,14 @@
 """The machine that is looked at: run a command there, without a shell, and say how it ended."""
 
-import contextlib
 import os
 import pwd
 import re
-import select
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
-
-import sh
+from typing import IO
 
 from bmtop.checked import Refused
 from bmtop.trusted import refuse_others
@@ -95,6 +90,9 @@ class Server:
         for argument in arguments:
             _refuse_unfit(argument)
         found = self.find(program)
+        # It takes its time to load, and the first screen needs no command.
+        from bmtop import process
+
         began = time.monotonic()
         # Files in memory, not pipes: a listing of a large queue does not pass through Python a line at a time.
         with _memory() as given, _memory() as out, _memory() as err:
@@ -112,7 +110,7 @@ class Server:
                 if watch:
                     watch()
 
-            status = _to_its_end(lambda: _start(found, arguments, given, out, err), check)
+            status = process.run(found, arguments, environment(), (given, out, err), check)
             out.seek(0)
             err.seek(0)
             return Result(
@@ -164,90 +162,5 @@ def home() -> str:
         return "/"
 
 
-def _as_from_the_system() -> None:
-    """In the new process: no signal is held back, and files are made as everybody's."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    os.umask(0o022)
-
-
 def _memory() -> IO[bytes]:
     return os.fdopen(os.memfd_create("bmtop"), "w+b", buffering=0)
-
-
-def _start(found: str, arguments: Sequence[str], given: IO[bytes], out: IO[bytes], err: IO[bytes]) -> Any:
-    try:
-        return sh.Command(found)(
-            *arguments,
-            _in=given,
-            _out=out,
-            _err=err,
-            _env=environment(),
-            _cwd="/",
-            _preexec_fn=_as_from_the_system,
-            _bg=True,
-            _bg_exc=False,
-            _tty_out=False,
-            _tty_in=False,
-            _new_session=True,
-            _return_cmd=True,
-            _ok_code=list(range(256)),
-        )
-    except (sh.ForkException, OSError):
-        raise CommandFailed(f"{found} cannot be started; run it by hand to see why.") from None
-
-
-def _to_its_end(start: Callable[[], Any], check: Callable[[], None]) -> int:
-    """Return the exit status; where `check`, called ten times a second, or Ctrl-C raises, the command is killed."""
-    # Between the start and the first wait, Ctrl-C would leave it running, and nobody would know.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-    try:
-        process = start()
-        try:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            _wait(process, check)
-        except BaseException:
-            _kill(process)
-            raise
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return int(process.exit_code)
-
-
-def _wait(process: Any, check: Callable[[], None]) -> None:
-    _until_it_ends(process.pid, check)
-    while True:
-        try:
-            process.wait(timeout=0.1)
-        except sh.TimeoutException:
-            check()
-        except sh.SignalException:
-            return
-        else:
-            return
-
-
-def _until_it_ends(pid: int, check: Callable[[], None]) -> None:
-    """Return at the very end of the process, where the system tells of it (pidfd_open(2), Linux 5.3).
-
-    `sh` only asks every tenth of a second, so that the shortest command would take as long.
-    """
-    try:
-        process = os.pidfd_open(pid)
-    except OSError:
-        return
-    try:
-        end = select.poll()
-        end.register(process, select.POLLIN)
-        while not end.poll(100):
-            check()
-    finally:
-        os.close(process)
-
-
-def _kill(process: Any) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    with contextlib.suppress(sh.SignalException, sh.TimeoutException):
-        process.wait(timeout=5)
