@@ -1,6 +1,7 @@
 """The command line: reads arguments, calls one function."""
 
 import argparse
+import gc
 import os
 import platform
 import signal
@@ -242,6 +243,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with behind_border():
             found = _parser().parse_args(arguments, found)
+            if found.command is not None:
+                # All is loaded; the console, which is not, sees to that itself.
+                gc.enable()
             return _ended(found)
     except SystemExit as ended:
         # argparse ends with 2 where it is used wrongly: for monitoring that would be an alarm.

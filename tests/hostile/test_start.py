@@ -49,7 +49,7 @@ def test_the_command_that_pip_makes_does_not_either(trap: Path) -> None:
     folder = trap.parent / f"{trap.name}-bin"
     folder.mkdir()
     script = folder / "bmtop"
-    script.write_text(f"#!{sys.executable}\nimport sys\nfrom bmtop.cli import main\nsys.exit(main())\n")
+    script.write_text(f"#!{sys.executable}\nimport sys\nfrom bmtop.__main__ import main\nsys.exit(main())\n")
     script.chmod(0o755)
     done = subprocess.run(
         [script, f"--state={trap}/state", "report"], cwd=trap, capture_output=True, text=True, timeout=60
