@@ -3,14 +3,10 @@
 import time
 from pathlib import Path
 
-from bmtop.config import Settings
 from bmtop.incident.gauge import Gauge
 from bmtop.incident.picture import Picture
-from bmtop.monitor import Monitor
-from bmtop.postfix.instance import Postfix
-from bmtop.server import SYSTEM_PATH, Server
 from tests.log.following import append
-from tests.log.test_monitor import queue_of, running, until
+from tests.log.test_monitor import monitor, queue_of, running, until
 from tests.mailserver.stories import ALICE
 
 HOUR = 3600.0
@@ -39,8 +35,7 @@ def messages(picture: Picture) -> int:
 async def test_a_clock_that_is_set_back_and_forward_again(tmp_path: Path) -> None:
     clock, log = Clock(), tmp_path / "mail.log"
     queue_of(tmp_path, 3)
-    settings = Settings(log=log, state=tmp_path / "state", window=4 * HOUR)
-    found = Monitor(settings, Postfix(Server((str(tmp_path / "bin"), *SYSTEM_PATH))), clock)
+    found = monitor(tmp_path, clock=clock, window=4 * HOUR)
     append(log, *(line(clock, number) for number in range(10)))
     async with running(found):
         await until(found, lambda picture: picture.complete and messages(picture) == 10)

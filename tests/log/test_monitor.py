@@ -27,10 +27,23 @@ from tests.mailserver.stories import ALICE, CAROL, OFFICE
 True_ = Callable[[Picture], object]
 
 
-def monitor(folder: Path, etc: Path | None = None, **settings: Any) -> Monitor:
-    """A monitor of the log in this folder; programs in its `bin` come before the system's."""
+def monitor(folder: Path, etc: Path | None = None, clock: Callable[[], float] = time.time, **settings: Any) -> Monitor:
+    """A monitor of the log in this folder; programs in its `bin` come before the system's.
+
+    Without `etc`, it is of a Postfix whose queue has no folders, whatever Postfix this system has, or has not.
+    """
     found = Settings(log=folder / "mail.log", postfix=etc, state=folder / "state", **settings)
-    return Monitor(found, instance.Postfix(Server((str(folder / "bin"), *SYSTEM_PATH)), etc))
+    etc = etc or _without_folders(folder)
+    return Monitor(found, instance.Postfix(Server((str(folder / "bin"), *SYSTEM_PATH)), etc), clock)
+
+
+def _without_folders(folder: Path) -> Path:
+    main_cf = folder / "etc" / "main.cf"
+    main_cf.parent.mkdir(exist_ok=True)
+    main_cf.write_text(f"queue_directory = {folder / 'no-queue'}\n")
+    # Postfix's programs wait for one that was changed a moment ago.
+    os.utime(main_cf, (0, 0))
+    return main_cf.parent
 
 
 @asynccontextmanager
