@@ -9,7 +9,7 @@ from typing import Any
 
 import humanize
 
-from bmtop.incident.picture import QUEUES, Blocked, FailedLogin, Picture, QueueGauge, Relay, Sender
+from bmtop.incident.picture import QUEUES, Attacked, Blocked, FailedLogin, Picture, QueueGauge, Relay, Sender
 from bmtop.visible import cells, visible
 
 _MOST_ROWS = 20
@@ -35,6 +35,7 @@ def as_dict(picture: Picture) -> dict[str, Any]:
         "senders": [_sender(row) for row in picture.senders],
         "relays": [_relay(row) for row in picture.relays],
         "failed_logins": [_failed(row) for row in picture.failed_logins],
+        "attacked": [_attacked(row) for row in picture.attacked],
         "blocked": [_blocked(row) for row in picture.blocked],
         "problems": [visible(problem) for problem in picture.problems],
     }
@@ -90,6 +91,15 @@ def _failed(row: FailedLogin) -> dict[str, Any]:
         "logins": dict(row.logins),
         "failures": row.failures,
         "succeeded": list(row.succeeded),
+    }
+
+
+def _attacked(row: Attacked) -> dict[str, Any]:
+    return {
+        "login": row.login,
+        "clients": dict(row.clients),
+        "failures": row.failures,
+        "succeeded": [client for client, _ in row.got_in],
     }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mailserver import Player, Postfix
+from tests.mailserver import Client, Player, Postfix
 from tests.mailserver.stories import incident
 from tests.purge.commandline import Bmtop
 
@@ -65,3 +65,16 @@ def test_what_cannot_be_read_is_null_and_said_once(attacked: Postfix) -> None:
     text = bmtop("--postfix", "/nowhere", "report").out
     head, row = (line for line in text.splitlines() if line.startswith(("  login ", "  alice@")))
     assert row.index(" ? ") + 2 == head.index("queued") + len("queued"), "it stands under its heading"
+
+
+def test_a_name_that_many_addresses_try_is_a_row_of_its_own() -> None:
+    addresses = ("203.0.113.5", "203.0.113.6", "2001:db8::7")
+    with Postfix.temporary() as postfix:
+        player = Player(postfix)
+        for address in addresses:
+            player.fail_logins(Client(address), ["info@example.com"] * 2)
+        postfix.settle()
+        told = Bmtop(postfix)("report", "--json").json
+    assert told["attacked"] == [
+        {"login": "info@example.com", "clients": dict.fromkeys(addresses, 2), "failures": 6, "succeeded": []}
+    ]
