@@ -52,7 +52,8 @@ def test_a_usage_that_says_neither_is_not_guessed_at(program: Standin, cli: BmCl
 
 
 @pytest.mark.parametrize(
-    "password", [make(), "a B\\c\"d'1#", "-Ab1#x", "@Ab1/x#", "--password=A1", "Ab1 # x", "Ab\\u0031\\1"]
+    "password",
+    [pytest.param(make(), id="made"), "a B\\c\"d'1#", "-Ab1#x", "@Ab1/x#", "--password=A1", "Ab1 # x", "Ab\\u0031\\1"],
 )
 def test_a_password_is_set_as_it_is_and_for_nobody_else(cli: BmCli, core: Core, jane: Login, password: str) -> None:
     result = cli.set_password(jane, password)
