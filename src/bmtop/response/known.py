@@ -5,9 +5,7 @@ What stands after a `#` is for people. Known relays are out of the alarm, and no
 
 import ipaddress
 import os
-import secrets
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from bmtop.checked import Refused
@@ -57,8 +55,11 @@ class KnownRelays:
         """Take a client, or a range, off the list; return what was done in a sentence. Raises as `mark` does."""
         marked = network(client)
         with gate.action("unmark as known", str(marked)) as step:
-            if marked in self.read():
+            listed = marked in self.read()
+            if listed:
                 self._write([line for line in self._lines() if not _entry(line) or network(_entry(line)) != marked])
+            # One that was cut off may have done it already.
+            if listed or step.again:
                 step.sentence = f"{short(marked)} is no known relay any more."
                 return step.sentence
             around = next((str(one) for one in self.read() if _within(marked, one)), None)
@@ -77,16 +78,19 @@ class KnownRelays:
 
     def _write(self, lines: list[str]) -> None:
         """Write the whole list beside the old one, and put it in its place."""
-        new = self.path.with_name(f".known-relays-{secrets.token_hex(4)}")
+        new = self.path.with_name(".known-relays")
         try:
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-                file.write("".join(f"{line}\n" for line in lines).encode("utf-8"))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(new, self.path)
+            # One that was killed left it.
+            new.unlink(missing_ok=True)
+            try:
+                with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+                    file.write("".join(f"{line}\n" for line in lines).encode("utf-8"))
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(new, self.path)
+            finally:
+                new.unlink(missing_ok=True)
         except OSError as error:
-            with suppress(OSError):
-                new.unlink()
             raise self._refused("written", error) from None
 
     def _refused(self, what: str, error: OSError) -> Refused:
