@@ -1,8 +1,10 @@
-"""A program that bmtop runs, stopped in the middle until the test lets it go on."""
+"""A program that bmtop runs, or a call that it makes, stopped in the middle until the test lets it go on."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Event
 
+from tests.bluemind.rest_standin import Standin
 from tests.mailserver import wait_until
 
 # A session of its own is what bmtop gives it; it goes on when bmtop is gone.
@@ -42,3 +44,32 @@ class Barrier:
     def open(self) -> None:
         """Let it go on, also whoever comes later."""
         (self._folder / "open").touch()
+
+
+class CallBarrier:
+    """In front of every call that changes something in BlueMind's REST service."""
+
+    def __init__(self, rest: Standin) -> None:
+        self._reached, self._open, self._answered = Event(), Event(), Event()
+        answer = rest.answer
+
+        def waits(method: str, target: str, key: str | None, body: bytes) -> tuple[int, dict[str, str], bytes]:
+            if method == "GET":
+                return answer(method, target, key, body)
+            self._reached.set()
+            self._open.wait(60)
+            try:
+                return answer(method, target, key, body)
+            finally:
+                self._answered.set()
+
+        rest.answer = waits  # type: ignore[method-assign]
+
+    def wait(self) -> None:
+        """Wait until bmtop is at the barrier."""
+        assert self._reached.wait(30), "bmtop never called"
+
+    def open(self) -> None:
+        """Let it go on, also whoever comes later; return once BlueMind has done what it was asked."""
+        self._open.set()
+        assert self._answered.wait(30), "BlueMind never answered"

@@ -20,13 +20,32 @@ class Screen(Terminal):
         return next((line for line in self.screen().splitlines() if mark in line), "")
 
     def close(self, seen: str) -> None:
-        """Close the dialog in which this is seen; a key that comes while it opens may be lost."""
+        """Close the dialog in which this is seen."""
+        self.press_while("Escape", seen)
+
+    def press_while(self, key: str, seen: str) -> None:
+        """Press a key until this is seen no more; one that comes while a dialog opens may be lost."""
         for _ in range(5):
-            self.press("Escape")
+            self.press(key)
             with suppress(AssertionError):
                 self.wait_gone(seen, 3)
                 return
         raise AssertionError(self.screen())
+
+    def click_while(self, label: str, seen: str) -> None:
+        """Click on the button with this label (xterm's SGR mouse), until this is seen no more."""
+        for _ in range(5):
+            rows = enumerate(self.screen().splitlines(), 1)
+            for line, column in [(n, row.index(label) + 2) for n, row in rows if label in row][:1]:
+                self.type(f"\x1b[<0;{column};{line}M\x1b[<0;{column};{line}m")
+            with suppress(AssertionError):
+                self.wait_gone(seen, 3)
+                return
+        raise AssertionError(self.screen())
+
+    def hang_up(self) -> None:
+        """Close the terminal, as a lost ssh connection does; its program gets SIGHUP."""
+        self._tmux("kill-server", check=False)
 
     def resize(self, width: int, height: int) -> None:
         """Give the terminal another size."""

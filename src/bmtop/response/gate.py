@@ -12,6 +12,7 @@ from typing import Any
 
 from bmtop.checked import QueueId, Refused
 from bmtop.incident.message import Message
+from bmtop.response.going_on import GoesOn, GoingOn
 from bmtop.response.journal import Entry, Journal, Phase, state_folder
 from bmtop.response.pending import Pending
 from bmtop.server import CommandFailed, Result
@@ -20,9 +21,14 @@ _WAIT = 10.0
 
 
 class Step:
-    """An action under way: what it ran, and the sentence that the journal will end with."""
+    """An action under way: what it ran, and the sentence that the journal will end with.
 
-    def __init__(self) -> None:
+    `number` is its own in the journal; `again` tells that the same was begun before, and cut off.
+    """
+
+    def __init__(self, number: str = "", *, again: bool = False) -> None:
+        self.number = number
+        self.again = again
         self.sentence = ""
         self.ok = True
         self.details: dict[str, Any] = {}
@@ -42,6 +48,7 @@ class Gate:
         self._state = state
         self._journal = journal
         self._pending = Pending(state)
+        self._going_on = GoingOn(state)
 
     def refuse_read_only(self, action: str) -> None:
         """Raise `Refused` where bmtop was started read-only."""
@@ -67,12 +74,12 @@ class Gate:
         self.refuse_read_only(name)
         with self._locked():
             number = uuid.uuid4().hex[:12]
-            self._forget()
+            cut_off = self._forget()
             if messages:
                 self._pending.write(number, messages)
             told = {"filter": dict(filter or {}), "ids": [m.id for m in messages] or list(ids), "undo": undo}
             begun = self._journal.begin(number, name, target, **told)
-            step = Step()
+            step = Step(number, again=any((e.action, e.target) == (name, target) for e in cut_off))
             try:
                 yield step
             except BaseException as error:
@@ -89,11 +96,15 @@ class Gate:
         """
         self.refuse_read_only(begun.action)
         with self._locked():
-            if begun.number not in {entry.number for entry in self._journal.unfinished()}:
+            if begun.number not in {entry.number for entry in self._unfinished()}:
                 raise Refused("That action has been finished or taken back meanwhile; see the journal.")
             step = Step()
             yield step
             self._end(begun, state or ("done" if step.ok else "failed"), f"{how} {step.sentence}".strip(), step)
+
+    def goes_on(self, step: Step) -> GoesOn:
+        """Have what this action began told as cut off, should bmtop be killed before that is ended."""
+        return self._going_on.begin(step.number)
 
     def _end(self, begun: Entry, state: Phase, sentence: str, step: Step) -> None:
         self._journal.end(begun, state, sentence, undo=begun.undo, **step.details)
@@ -106,8 +117,16 @@ class Gate:
         with suppress(Refused):
             self._end(begun, "failed", sentence, step)
 
-    def _forget(self) -> None:
-        self._pending.forget_all_but({entry.number for entry in self._journal.unfinished()})
+    def _forget(self) -> tuple[Entry, ...]:
+        """Forget what was kept of actions that have ended, and return those that have not."""
+        unfinished = self._unfinished()
+        numbers = {entry.number for entry in unfinished}
+        self._pending.forget_all_but(numbers)
+        self._going_on.forget_all_but(numbers)
+        return unfinished
+
+    def _unfinished(self) -> tuple[Entry, ...]:
+        return self._journal.unfinished(self._going_on.left())
 
     def messages(self, begun: Entry) -> tuple[Message, ...]:
         """Return what an unfinished action is about. Raises `Refused` where that is not known."""
@@ -148,7 +167,7 @@ class Gate:
         except OSError:
             return ()
         try:
-            return self._journal.unfinished() if _lock(descriptor) else ()
+            return self._unfinished() if _lock(descriptor) else ()
         finally:
             os.close(descriptor)
 

@@ -9,7 +9,7 @@ import os
 import pwd
 import stat
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -137,16 +137,17 @@ class Journal:
         self._catch_up()
         return tuple(self._entries[-last:] if last else ())
 
-    def unfinished(self) -> tuple[Entry, ...]:
-        """Return the actions that began and never ended; one on an account has ended once the same was done again."""
+    def unfinished(self, left: Collection[str] = ()) -> tuple[Entry, ...]:
+        """Return the actions that began and never ended; one on an account has ended once the same was done again.
+
+        Those numbered in `left` were done, and what was to go on from then was cut off.
+        """
         self._catch_up()
-        ended = {entry.number for entry in self._entries if entry.state != "begun"}
-        again = {(e.action, e.target): e.time for e in self._entries if e.state == "done" and not e.ids}
-        return tuple(
-            entry
-            for entry in self._entries
-            if entry.number not in ended and (entry.ids or again.get((entry.action, entry.target), 0) < entry.time)
-        )
+        ends = [e for e in self._entries if e.state == "failed" or (e.state == "done" and e.number not in left)]
+        ended = {entry.number for entry in ends}
+        again = {(e.action, e.target): e.time for e in ends if e.state == "done" and not e.ids}
+        begun = [e for e in self._entries if e.state == "begun" and e.number not in ended]
+        return tuple(e for e in begun if e.ids or again.get((e.action, e.target), 0) < e.time)
 
     def _catch_up(self) -> None:
         self.problem = ""

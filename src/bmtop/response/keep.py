@@ -26,6 +26,7 @@ from bmtop.postfix.logtime import LogClock
 from bmtop.postfix.queue import files
 from bmtop.postfix.queuefile import Head, plain_address, read_head
 from bmtop.response.gate import Gate, Step
+from bmtop.response.going_on import GoesOn
 from bmtop.response.hold import hold_or_release
 from bmtop.response.messages import in_queue
 from bmtop.response.plan import Done, Plan, no_progress
@@ -75,6 +76,7 @@ class KeepHolding:
         self._named: dict[str, None] = {}
         self._tried: set[str] = set()
         self._next_look = 0.0
+        self._goes_on: GoesOn | None = None
         self._busy = Lock()
 
     @property
@@ -95,6 +97,7 @@ class KeepHolding:
             self._named.clear()
             self._tried.clear()
             self._known = {name for name, path in self._files() if _is_whole(path)}
+            self._goes_on = self._gate.goes_on(step)
             self.on = True
             step.sentence = f"What {self.target} newly queues is put on hold."
 
@@ -106,6 +109,9 @@ class KeepHolding:
             self.on = False
             with self._gate.action("stop holding", self.target, ids=self.held) as step:
                 step.sentence = self.sentence
+                if self._goes_on is not None:
+                    self._goes_on.end()
+                    self._goes_on = None
             return Done("stop holding", self.target, True, self.sentence)
 
     def tick(self) -> int:
