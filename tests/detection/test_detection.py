@@ -121,7 +121,8 @@ def test_a_trusted_relay_is_shown_with_its_range_and_a_known_one_last(seen: Seen
 def test_the_json_report_has_the_keys_that_it_promises(seen: Seen) -> None:
     found = as_dict(seen("trusted relay").picture)
     assert found.keys() == {
-        "generated", "window_seconds", "complete", "queue", "senders", "relays", "failed_logins", "blocked", "problems",
+        "generated", "window_seconds", "complete", "queue", "senders", "relays", "failed_logins", "attacked", "blocked",
+        "problems",
     }  # fmt: skip
     assert found["senders"][0].keys() == {
         "login", "logins", "messages", "recipients", "clients", "envelope_senders", "forged", "queued",

@@ -167,7 +167,7 @@ def test_the_answers_of_the_command_line_hold_nothing_of_it(attack: Attack, capf
 
 
 def test_what_was_done_about_it_is_journalled_and_shown_as_text(attack: Attack, tmp_path: Path) -> None:
-    for kind in ("override", "c1", "markup", "action", "broken", "pile"):
+    for kind in ("c1", "markup", "broken", "pile", "override", "action"):
         done = run(on(attack.postfix, "hold", "--sender", quoted(kind, HOSTILE[kind][:60]), "--yes"))
         assert done.returncode == 0, done.stderr
         assert "Held 2 of 2" in done.stdout

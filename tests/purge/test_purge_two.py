@@ -2,11 +2,14 @@
 
 import fcntl
 import json
+import os
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from bmtop.response import gate
-from tests.mailserver import Client, Message, Player, Postfix
+from tests.mailserver import Client, Message, Player, Postfix, wait_until
 from tests.purge.commandline import Bmtop, labels, raw, several_links
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
@@ -20,10 +23,32 @@ def play(player: Player, count: int = 150) -> dict[str, bytes]:
     return raw(player.postfix)
 
 
+def waits_for(lock: Path, pid: int) -> None:
+    """Wait until this process waits for the lock: then it has its list."""
+    looks = 0
+
+    def has_it_open() -> bool:
+        nonlocal looks
+        is_open = False
+        for path in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                is_open = is_open or os.readlink(path) == str(lock)
+        # It only looks at it for a moment before.
+        looks = looks + 1 if is_open else 0
+        return looks > 2
+
+    wait_until(has_it_open, 30, "it has its list")
+
+
 @pytest.mark.parametrize("second", [ALICE, BOB], ids=["the same login", "another login"])
 def test_two_purges_at_once(postfix: Postfix, player: Player, bmtop: Bmtop, second: str) -> None:
     before = play(player)
-    running = [bmtop.start("purge", "--login", login, "--yes", "--json") for login in (ALICE, second)]
+    bmtop.state.mkdir(mode=0o700)
+    with (bmtop.state / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        running = [bmtop.start("purge", "--login", login, "--yes", "--json") for login in (ALICE, second)]
+        for process in running:
+            waits_for(bmtop.state / "lock", process.pid)
     ended = [(process, *process.communicate(timeout=60)) for process in running]
     told = [json.loads(out) for _, out, _ in ended]
     deleted = [set(one["done"]) for one in told]
