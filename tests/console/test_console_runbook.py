@@ -50,6 +50,11 @@ def word(user: User, step: str) -> str:
     return found[1]
 
 
+async def becomes(user: User, expected: str, *steps: str) -> None:
+    """Wait until these steps have this state: what came of them is shown a moment later."""
+    await user.when(lambda: {word(user, step) for step in steps} == {expected}, f"{steps} {expected}")
+
+
 async def test_the_runbook_shows_every_step_and_does_nothing_by_itself() -> None:
     desk, hands = setting()
     async with console(desk, hands) as user:
@@ -89,8 +94,8 @@ async def test_all_steps_in_order_and_the_password_only_on_request() -> None:
         await user.press("escape")
         await user.sees("note it down", gone=True)
         await user.sees("WATCHING  Quiet for 5 s")
-        assert [word(user, step) for step in ORDER] == ["DONE"] * 6 + ["WATCHING"]
-        assert word(user, "Suspend the account") == "TO DO"
+        await becomes(user, "DONE", *ORDER[:-1])
+        await becomes(user, "TO DO", "Suspend the account")
         assert MADE not in user.screen()
         assert not [s for s in gc.get_objects() if isinstance(s, Secret) and s.reveal()]
         assert hands.logouts == [STOLEN]
@@ -112,8 +117,8 @@ async def test_a_step_that_fails_says_why_and_hides_no_other() -> None:
         await user.sees("kept nowhere")
         await user.press("escape")
         await user.sees("WATCHING")
-        assert word(user, "Empty the SASL") == "FAILED"
-        assert [word(user, step) for step in ORDER if "SASL" not in step] == ["DONE"] * 5 + ["WATCHING"]
+        await becomes(user, "FAILED", "Empty the SASL")
+        await becomes(user, "DONE", *(step for step in ORDER[:-1] if "SASL" not in step))
         await user.press("home", "down", "down", "down")
         await user.sees(r"bm-ysnp is masked; \[b\]unmask\[/b\] it\.")
         hands.refused = {}
@@ -138,7 +143,7 @@ async def test_without_room_for_a_copy_the_purge_asks_before_it_goes_on(agreed: 
         assert not hands.plans
         await user.press("y" if agreed else "escape")
         await user.sees("3 of 3 messages deleted" if agreed else "cannot be undone", gone=not agreed)
-        assert word(user, "Delete what") == ("DONE" if agreed else "FAILED")
+        await becomes(user, "DONE" if agreed else "FAILED", "Delete what")
     assert hands.without_undo == [False, True][: 1 + agreed]
     assert {m.login for m in desk.messages.values()} == ({HONEST} if agreed else {STOLEN, HONEST})
 
@@ -156,15 +161,15 @@ async def test_one_step_at_a_time_left_and_come_back_to() -> None:
         hands.keeps[0].comes_in = [queue_id(7), queue_id(8)]
         await user.sees("HOLDING 2 held")
         await opened(user)
-        assert word(user, "Hold what is queued") == "DONE"
-        assert word(user, "Log out of") == "LEFT OUT"
+        await becomes(user, "DONE", "Hold what is queued")
+        await becomes(user, "LEFT OUT", "Log out of")
         await user.sees("2 newly held")
         assert "without sessions" in hands.watcher.told
         await run(user, "Delete what")
         await user.sees("3 of 3 messages chosen")
         await user.press("escape")
         await user.sees("3 of 3 messages chosen", gone=True)
-        assert word(user, "Delete what") == "TO DO"
+        await becomes(user, "TO DO", "Delete what")
     assert [plan.action for plan in hands.plans] == ["hold"]
     assert not hands.logouts
 
@@ -186,7 +191,7 @@ async def test_a_password_may_be_typed_and_is_asked_about_where_the_process_list
         await user.sees("kept nowhere")
         await user.press("escape")
         await user.sees("kept nowhere", gone=True)
-        assert word(user, "Set a new password") == "DONE"
+        await becomes(user, "DONE", "Set a new password")
         hands.argv_only = False
         await run(user, "Set a new password")
         await user.sees("again +")
@@ -251,14 +256,39 @@ async def test_contained_with_its_evidence() -> None:
         await run(user, "Watch")
         evidence = ("New password: 12:00:00", "Last message: none since 12:00:01")
         hands.watcher.says = Verdict("contained", ("Contained: quiet for 10 min.",), (), evidence)
-        screen = await user.sees("CONTAINED  Contained: quiet for 10 min")
+        await user.sees("CONTAINED  Contained: quiet for 10 min")
         for line in evidence:
-            assert line in screen
+            await user.sees(line)
         await user.press("escape")
         await user.sees(rf"{STOLEN} .*CONTAINED ·")
-        assert len(hands.noted) == 1
+        await user.when(lambda: len(hands.noted) == 1, "it is written down")
         await user.press("q")
         await user.when(lambda: not user.app.is_running, "nothing is left to be asked")
+
+
+async def test_a_suspended_account_is_let_in_again() -> None:
+    desk, hands = setting(0)
+    async with console(desk, hands) as user:
+        await opened(user)
+        for command, state, done in (
+            ("bm-cli user suspend", "DONE", ["suspend"]),
+            ("bm-cli user reactivate", "TO DO", ["suspend", "reactivate"]),
+        ):
+            await run(user, "Suspend the account")
+            await user.sees(rf"─ Contain {STOLEN}.*\n(.*\n)*.*{command} {STOLEN}")
+            await user.sees("Do it")
+            await user.press("y")
+            await user.sees("Do it", gone=True)
+            await becomes(user, state, "Suspend the account")
+            assert hands.steps == done
+            await user.sees("enter lets it in again" if state == "DONE" else "Only where the others are not enough")
+        hands.refused = {"reactivate": "BlueMind does not answer."}
+        for expected in (r"suspend was done\.", r"Still so: BlueMind does not answer\."):
+            await run(user, "Suspend the account")
+            await user.sees("Do it")
+            await user.press("y")
+            await user.sees(expected)
+        await becomes(user, "DONE", "Suspend the account")
 
 
 async def test_one_that_was_contained_and_comes_back_gets_a_new_runbook() -> None:
@@ -271,13 +301,13 @@ async def test_one_that_was_contained_and_comes_back_gets_a_new_runbook() -> Non
         await user.sees("WATCHING  Quiet")
         assert " n New " not in user.screen()
         await user.press("n")
-        assert word(user, "Hold what is queued") == "DONE", "what is not over is not begun anew"
+        await becomes(user, "DONE", "Hold what is queued")
         hands.watcher.says = Verdict("contained", ("Contained: quiet for 10 min.",))
         await user.sees(" n New ")
         hands.watcher = Watcher()
         await user.press("n")
         await user.sees("Not watched yet")
-        assert [word(user, step) for step in ORDER] == ["TO DO"] * 7
+        await becomes(user, "TO DO", *ORDER)
         hands.keeps[0].comes_in = [queue_id(7)]
         await user.sees("1 newly held")
 
@@ -295,7 +325,7 @@ async def test_a_client_is_contained_with_its_own_steps() -> None:
         assert not hands.untrusted
         await user.press("y")
         await user.sees(f"Postfix trusts {re.escape(BOT)} no more")
-        assert word(user, "Take it out of") == "DONE"
+        await becomes(user, "DONE", "Take it out of")
         await user.press("escape")
         await user.sees(rf"{re.escape(BOT)} .*CONTAINING")
         await user.press("tab", "c")

@@ -13,7 +13,7 @@ from bmtop.response.keep import KeepHolding
 from bmtop.response.plan import Done
 from bmtop.response.runbook import Runbook
 from bmtop.response.untrust import Change, Changed, NotTrusted
-from bmtop.response.watch import Lookout
+from bmtop.response.watch import Lookout, Settled
 
 QUIET = Verdict("watching", ("Quiet for 5 s.",))
 
@@ -58,8 +58,8 @@ class Watcher(Lookout):
     def begin(self) -> None:
         self.on = True
 
-    def settled(self, step: str, when: float | None) -> None:
-        self.told.append(step if when is not None else f"without {step}")
+    def settled(self, step: str, how: Settled) -> None:
+        self.told.append({"left out": f"without {step}", "taken back": f"no more {step}"}.get(str(how), step))
 
     def tick(self) -> Verdict:
         return self.says
@@ -118,6 +118,9 @@ class Ward:
 
     def suspend(self, login: Login) -> Done:
         return self._did("suspend", login)
+
+    def reactivate(self, login: Login) -> Done:
+        return self._did("reactivate", login)
 
     def end_connections(self, wanted: Filter, connections: Connections | None = None) -> Done:
         return self._did("connections", wanted.login or str(wanted.clients))

@@ -245,8 +245,10 @@ def test_suspended_and_let_in_again(here: Site, core: Core) -> None:
     assert not core.can_log_in(JANE, runbook.take_password())
     runbook.close()
     assert states(runbook_of(here))["suspend"] == "done"
-    assert here.responder.reactivate(runbook.account()).sentence == f"{JANE} is active now."
-    assert states(runbook_of(here))["suspend"] == "todo"
+    again = runbook_of(here)
+    assert again.run("suspend", back=True).sentence == f"{JANE} is active now."
+    assert core.load()["users"]["UID-1"]["archived"] is False
+    assert states(again)["suspend"] == states(runbook_of(here))["suspend"] == "todo"
     assert [entry["action"] for entry in here.journal()][-1] == "reactivate"
 
 

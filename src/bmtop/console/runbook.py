@@ -88,7 +88,8 @@ def in_full(step: Step, progress: str) -> list[Line]:
     told += results.command(step.command)
     told += [(Cell(step.meanwhile, "dim"),)] if step.meanwhile else []
     if step.optional:
-        told.append((Cell("Only where the others are not enough; it is not among those that a does.", "dim"),))
+        rarely = "Only where the others are not enough; it is not among those that a does."
+        told.append((Cell("enter lets it in again." if step.state == "done" else rarely, "dim"),))
     return told
 
 

@@ -88,6 +88,10 @@ class Watch:
         """Take that a step was left out by choice."""
         self._left_out.add(step)
 
+    def taken_back(self, step: str) -> None:
+        """Take that a step that was done is so no more."""
+        self._done.pop(step, None)
+
     def saw(self, sign: Sign) -> None:
         """Take a message that was handed in, or a login."""
         self._ended.discard(sign.connection)

@@ -22,6 +22,7 @@ from bmtop.response.copies import NoRoom
 from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, MessageAction, Outcome, Plan, Progress, no_progress
 from bmtop.response.untrust import Changed
+from bmtop.response.watch import Settled
 from bmtop.server import CommandFailed
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class _Given:
     password: str | None
     allow_argv: bool
     without_undo: bool
+    back: bool
 
 
 class Runbook:
@@ -128,7 +130,7 @@ class Runbook:
         }
         self._running = threading.Lock()
         self._ticking = threading.Lock()
-        self._settled: deque[tuple[str, float | None]] = deque()
+        self._settled: deque[tuple[str, Settled]] = deque()
         self._made = ""
         self._told: tuple[str, ...] = ()
         self.keep = responder.keep_holding(self.wanted)
@@ -196,28 +198,31 @@ class Runbook:
         password: str | None = None,
         allow_argv: bool = False,
         without_undo: bool = False,
+        back: bool = False,
         progress: Progress = no_progress,
     ) -> Step:
         """Run a step, whatever became of the others, and return what came of it; what fails is in the step.
 
         `plan` is the purge that was confirmed, else all that is queued now; `password` the new one, else it is made
-        (see `take_password`). `without_undo` purges where there is no room for a copy. Raises `Refused` while
-        another step runs.
+        (see `take_password`). `without_undo` purges where there is no room for a copy, `back` lets a suspended
+        account in again. Raises `Refused` while another step runs.
         """
         if not self._running.acquire(blocking=False):
             raise Refused("Another step is still running; wait for it.")
         try:
             self._change(name, state="running", sentence="", notes=(), consent=False)
             try:
-                result = self._act(name, _Given(plan, password, allow_argv, without_undo), progress)
+                result = self._act(name, _Given(plan, password, allow_argv, without_undo, back), progress)
             except (Refused, CommandFailed) as error:
+                if back:
+                    return self._change(name, state="done", sentence=f"Still so: {error}")
                 return self._end(name, "failed", str(error), consent=isinstance(error, OnlyInArgv | NoRoom))
             except BaseException as error:
                 self._end(name, "failed", f"It was stopped ({type(error).__name__}); see the journal.")
                 raise
             if name == "watch":
                 return self._change(name, sentence=result.sentence, time=self._clock())
-            state: StepState = "done" if result.ok else "failed"
+            state: StepState = "failed" if not result.ok else "todo" if back else "done"
             command = result.command or self._steps[name].command
             return self._end(name, state, result.sentence, command=command, notes=result.notes)
         finally:
@@ -235,7 +240,7 @@ class Runbook:
 
     def skip(self, name: str) -> Step:
         """Leave a step out by choice; it can still be run later."""
-        self._settled.append((name, None))
+        self._settled.append((name, "left out"))
         return self._change(name, state="skipped", sentence="Left out.", time=self._clock())
 
     def take_password(self) -> str:
@@ -253,7 +258,7 @@ class Runbook:
             case "sessions":
                 return _of(responder.logout(self.account()))
             case "suspend":
-                return _of(responder.suspend(self.account()))
+                return _of((responder.reactivate if given.back else responder.suspend)(self.account()))
             case "cache":
                 return _of(responder.empty_cache(self.login or ""))
             case "connections":
@@ -298,8 +303,8 @@ class Runbook:
         return done
 
     def _end(self, name: str, state: StepState, sentence: str, **changes: object) -> Step:
-        if state == "done":
-            self._settled.append((name, self._clock()))
+        if state in ("done", "todo"):
+            self._settled.append((name, self._clock() if state == "done" else "taken back"))
         return self._change(name, state=state, sentence=sentence, time=self._clock(), **changes)
 
     def _change(self, name: str, **changes: object) -> Step:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from typing import Literal
 
 from bmtop.checked import QueueId, Refused
 from bmtop.incident.accounts import Accounts
@@ -29,6 +30,7 @@ _SESSIONS_EVERY = 60.0
 _MOST_DELIVERIES = 10_000
 
 Sessions = Callable[[], Sequence[float | None] | None]
+Settled = float | Literal["left out", "taken back"]
 
 
 class Lookout:
@@ -79,12 +81,14 @@ class Lookout:
         self._watch.begin(self._clock())
         self.on = True
 
-    def settled(self, step: str, when: float | None) -> None:
-        """Take that a step was done, or, without a time, left out by choice."""
-        if when is None:
+    def settled(self, step: str, how: Settled) -> None:
+        """Take that a step was done, and when (epoch seconds), left out by choice, or taken back."""
+        if how == "left out":
             self._watch.left_out(step)
+        elif how == "taken back":
+            self._watch.taken_back(step)
         else:
-            self._watch.done(step, when)
+            self._watch.done(step, how)
         self._next_connections = self._next_sessions = 0.0
 
     def tick(self) -> Verdict:

@@ -111,6 +111,8 @@ async def _one(runner: Runner, containment: Containment, name: str, *, agreed: b
         await _purge(runner, containment)
     elif name == "untrust":
         await _untrust(runner, containment)
+    elif name == "suspend" and _step(runbook, name).state == "done":
+        await _let_in_again(runner, containment)
     elif agreed or name in _UNASKED or await _is_wanted(runner, _asked(containment, runbook, name)):
         await _run(runner, containment, lambda progress: runbook.run(name, progress=progress.report))
     return None
@@ -122,10 +124,23 @@ async def _is_wanted(runner: Runner, question: Confirm) -> bool:
 
 
 def _asked(containment: Containment, runbook: Runbook, name: str) -> Confirm:
-    found = next(one for one in runbook.steps if one.name == name)
+    found = _step(runbook, name)
     lines: list[str | Cell | Line] = [Cell(found.title, "strong"), *results.command(found.command)]
     lines += [Cell(found.meanwhile, "warn")] if found.meanwhile else []
     return Confirm(f"Contain {containment.name}", lines, "Do it")
+
+
+def _step(runbook: Runbook, name: str) -> Step:
+    return next(one for one in runbook.steps if one.name == name)
+
+
+async def _let_in_again(runner: Runner, containment: Containment) -> None:
+    """Take a suspension back."""
+    runbook = _book(containment)
+    command = runner.responder.planned("reactivate", runbook.account())
+    lines: list[str | Cell | Line] = [Cell(f"Let {runbook.account()} in again", "strong"), *results.command(command)]
+    if await _is_wanted(runner, Confirm(f"Contain {containment.name}", lines, "Do it")):
+        await _run(runner, containment, lambda progress: runbook.run("suspend", back=True))
 
 
 async def _run(runner: Runner, containment: Containment, work: Callable[[Steps], Step]) -> Step:
