@@ -2,6 +2,7 @@
 
 import signal
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("unhurried", deadline=None)
@@ -12,3 +13,8 @@ settings.load_profile("unhurried")
 for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: the others are done beside it."""
+    items.sort(key=lambda item: item.path.parent.name != "soak")
