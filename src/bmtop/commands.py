@@ -142,14 +142,21 @@ def _tell_unfinished(responder: Responder) -> None:
         print(visible(str(error)), file=sys.stderr)
         return
     for entry in unfinished:
-        if entry.action == "undo":
-            what = f"`bmtop undo {entry.undo}` finishes it"
-        elif entry.action in ("purge", "hold", "release"):
-            back = f", `bmtop undo {entry.undo}` takes it back" if entry.undo else ""
-            what = f"`bmtop {entry.action} --finish` finishes it{back}"
-        else:
-            what = f"run the same {entry.action} again"
-        print(f"The {_in_words(entry)} was cut off: {what}.", file=sys.stderr)
+        print(f"The {_in_words(entry)} was cut off: {_next_step(entry)}.", file=sys.stderr)
+
+
+def _next_step(cut_off: Entry) -> str:
+    action = cut_off.action
+    if action == "undo":
+        return f"`bmtop undo {cut_off.undo}` finishes it"
+    if action in ("purge", "hold", "release"):
+        back = f", `bmtop undo {cut_off.undo}` takes it back" if cut_off.undo else ""
+        return f"`bmtop {action} --finish` finishes it{back}"
+    if action == "keep holding":
+        return "what it newly queues is held no more, until `bmtop hold --follow` or H in the console"
+    if action in ("cache", "connections", "suspend", "reactivate"):
+        return "do it again, in the console's runbook (c)"
+    return f"run the same {action} again"
 
 
 def _status(outcome: Outcome) -> int:

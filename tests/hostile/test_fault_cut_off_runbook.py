@@ -262,7 +262,7 @@ def test_hold_and_keep_holding(site: Site, number: int) -> None:
 def settled(command: list[str]) -> None:
     """In the next console, oldest first: nothing is held on any more, and the hold is finished."""
     with Screen.running(command) as console:
-        console.wait_for(rf"(?s){CUT_OFF}.*keep holding {ALICE}", 30)
+        console.wait_for(rf"(?s){CUT_OFF}.*keep holding {ALICE}.*held no more; H holds on", 30)
         console.click_while("Leave it so", f"keep holding {ALICE}, by")
         console.wait_for(rf"(?s){CUT_OFF}.* hold {ALICE}, \d+ messages", 30)
         console.click_while("Finish it", CUT_OFF)

@@ -35,7 +35,9 @@ def lines(entry: Entry, now: float) -> list[Line]:
             Cell(f"{about}, by {entry.who} at {clock(entry.time, now)}"),
         ),
     ]
-    if choices(entry) == ("leave",):
+    if entry.action == "keep holding":
+        told.append((Cell("What it newly queues is held no more; H holds on.", "warn"),))
+    elif choices(entry) == ("leave",):
         told.append((Cell("Nobody knows whether it took effect; do it again.", "warn"),))
     else:
         told.append((Cell("Some of its messages may be dealt with, and some not.", "warn"),))
