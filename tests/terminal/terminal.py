@@ -56,8 +56,8 @@ class Terminal:
         self._tmux("send-keys", "-l", text)
 
     def screen(self) -> str:
-        """Return what is on the screen."""
-        return self._tmux("capture-pane", "-p")
+        """Return what is on the screen, and what has left it at the top: tmux says there in the end that it is dead."""
+        return self._tmux("capture-pane", "-p", "-S", "-")
 
     def wait_for(self, pattern: str, seconds: float = 20) -> str:
         """Wait until the screen has the regular expression; return the screen. Fails with the screen otherwise."""
