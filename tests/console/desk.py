@@ -262,14 +262,14 @@ class User:
 
     async def sees(self, pattern: str, *, gone: bool = False) -> str:
         """Wait until the screen has the regular expression, or no longer has it; return the screen."""
-        until = time.monotonic() + 15
+        until = time.monotonic() + 30
         while (re.search(pattern, self.screen()) is None) != gone:
             assert time.monotonic() < until, f"{'still' if gone else 'never'} {pattern!r} on:\n{self.screen()}"
             await self.pilot.pause(0.02)
         return self.screen()
 
     async def when(self, holds: Callable[[], bool], what: str) -> None:
-        until = time.monotonic() + 15
+        until = time.monotonic() + 30
         while not holds():
             assert time.monotonic() < until, f"{what}; the screen:\n{self.screen()}"
             await self.pilot.pause(0.02)

@@ -72,7 +72,7 @@ def verdict_of(runbook: Runbook, is_it: Callable[[Verdict], bool]) -> Verdict:
             found.append(verdict)
         return bool(found)
 
-    wait_until(look, 15, "the watch says so")
+    wait_until(look, 30, "the watch says so")
     return found[0]
 
 

@@ -49,7 +49,7 @@ class Queued:
     recipients: tuple[str, ...]
 
 
-def wait_until(predicate: Callable[[], object], seconds: float = 10, what: str = "") -> None:
+def wait_until(predicate: Callable[[], object], seconds: float = 30, what: str = "") -> None:
     """Ask again and again until it is true; TimeoutError when it is not so within that many seconds."""
     deadline = time.monotonic() + seconds
     while not predicate():

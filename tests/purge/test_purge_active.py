@@ -93,12 +93,13 @@ def test_what_was_delivered_before_it_could_be_held_is_not_called_deleted_or_hel
 ) -> None:
     play(player, 1)
     (spam,) = (sent.queue_id for sent in player.sent if sent.label == "spam")
-    postfix.deliver(seconds_each=1)
-    wait_until(lambda: spam in being_delivered(postfix), what="it is in delivery")
+    # Long enough to be seen in it.
+    postfix.deliver(seconds_each=5)
+    wait_until(lambda: spam in being_delivered(postfix), 30, "it is in delivery")
     # It is held in the middle of its delivery, and delivered; then it is as if this had happened just now.
     hold, active = postfix.spool / "hold" / spam, postfix.spool / "active" / spam
     active.rename(hold)
-    wait_until(lambda: spam in sent_to(postfix) and not being_delivered(postfix), what="it is delivered")
+    wait_until(lambda: spam in sent_to(postfix) and not being_delivered(postfix), 30, "it is delivered")
     hold.rename(active)
     responder, plan = frozen(postfix, ALICE, "purge" if action == "purge" else "hold")
     outcome = responder.purge(plan, no_progress) if action == "purge" else responder.hold(plan, no_progress)

@@ -59,7 +59,7 @@ class Terminal:
         """Return what is on the screen, and what has left it at the top: tmux says there in the end that it is dead."""
         return self._tmux("capture-pane", "-p", "-S", "-")
 
-    def wait_for(self, pattern: str, seconds: float = 20) -> str:
+    def wait_for(self, pattern: str, seconds: float = 30) -> str:
         """Wait until the screen has the regular expression; return the screen. Fails with the screen otherwise."""
         return self._until(lambda screen: re.search(pattern, screen) is not None, f"{pattern!r} to come", seconds)
 
@@ -77,7 +77,7 @@ class Terminal:
         self.press(key)
         return self.wait_for(pattern)
 
-    def wait_gone(self, pattern: str, seconds: float = 20) -> str:
+    def wait_gone(self, pattern: str, seconds: float = 30) -> str:
         """Wait until the screen no longer has the regular expression; return the screen."""
         return self._until(lambda screen: re.search(pattern, screen) is None, f"{pattern!r} to go", seconds)
 
