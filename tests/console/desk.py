@@ -131,6 +131,11 @@ class Desk:
         self.comes_in = []
 
 
+def queue(spam: int, honest: int = 3) -> Desk:
+    """A queue with `spam` messages of the stolen login, and others'."""
+    return Desk(*(message(n) for n in range(spam)), *(message(10_000_000 + n, HONEST, OFFICE) for n in range(honest)))
+
+
 class Hands(Ward):
     """The acting side. It does to the desk's queue what it is told; `refuses` is raised instead, once."""
 
