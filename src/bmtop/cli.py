@@ -37,6 +37,8 @@ _SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--demo", {"action": "store_true", "help": "a made-up incident on a toy mail server; needs nothing"}),
 )
 _NOT_SETTINGS = ("config", "demo")
+# Adds a subcommand: its name, what it does in words, and the parsers whose options it has as well.
+_Command = Callable[..., argparse.ArgumentParser]
 # What monitoring plugins end with where they cannot tell.
 _UNKNOWN = 3
 
@@ -95,6 +97,16 @@ def _parser() -> argparse.ArgumentParser:
     report = command("report", "print the panes once")
     report.add_argument("--since", metavar="SPAN", type=_checked(seconds), help="the time span, like 1h")
     report.add_argument("--json", action="store_true")
+    _add_message_commands(command)
+    _add_account_commands(command)
+    _add_relay_commands(command)
+    check = command("check", "one line and an exit status, for monitoring")
+    check.add_argument("--warning", type=int, metavar="N")
+    check.add_argument("--critical", type=int, metavar="N")
+    return parser
+
+
+def _add_message_commands(command: _Command) -> None:
     filters = _filters()
     for action, what in (
         ("purge", "delete messages; an undo copy is kept for 24 hours"),
@@ -118,6 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     undo.add_argument("--list", action="store_true", help="show the copies that there are")
     undo.add_argument("--yes", action="store_true", help="do not ask")
     undo.add_argument("--json", action="store_true")
+
+
+def _add_account_commands(command: _Command) -> None:
     logout = command("logout", "end an account's sessions in BlueMind")
     logout.add_argument("login", metavar="LOGIN", type=_checked(Login))
     passwd = command("passwd", "set an account's password in BlueMind; read from the terminal or standard input")
@@ -125,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     passwd.add_argument("--make", action="store_true", help="make one, and print it")
     passwd.add_argument("--in-process-list", action="store_true",
                         help="accept that every user of the server can see it while it is set")  # fmt: skip
+
+
+def _add_relay_commands(command: _Command) -> None:
     untrust = command("untrust", "take one client out of mynetworks: the range around it is split")
     untrust.add_argument("client", nargs="?", metavar="ADDRESS", type=_checked(Client))
     untrust.add_argument("--undo", action="store_true", help="trust it again (default: the newest)")
@@ -136,10 +154,6 @@ def _parser() -> argparse.ArgumentParser:
     known.add_argument("client", nargs="?", metavar="ADDRESS", help="an address or a range")
     known.add_argument("--forget", action="store_true", help="take it off the list")
     known.add_argument("--json", action="store_true", help="the list as JSON")
-    check = command("check", "one line and an exit status, for monitoring")
-    check.add_argument("--warning", type=int, metavar="N")
-    check.add_argument("--critical", type=int, metavar="N")
-    return parser
 
 
 def _filter(found: argparse.Namespace) -> Filter:
