@@ -107,10 +107,12 @@ def on_screen(app: Console, text: str) -> bool:
 async def take(app: Console, pilot: "Pilot[None]", name: str, folder: Path) -> None:
     """Write what is on the screen once it is settled, without a notification that lies over it."""
     await until(pilot, lambda: app.monitor.settled)
-    app.clear_notifications()
-    app._overview.look()
-    await pilot.pause()
-    svg = app.export_screenshot(title=shown("bmtop mail.example.com", app))
+    before = svg = ""
+    while not svg or svg != before:
+        app.clear_notifications()
+        # All that looks again by itself does so once a second, or more often.
+        await pilot.pause(1.1)
+        before, svg = svg, app.export_screenshot(title=shown("bmtop mail.example.com", app))
     (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
 
 
