@@ -24,7 +24,8 @@ _LISTABLE = frozenset({*_INDEXED, "texthash"})
 _IN_FILES = frozenset({*_LISTABLE, "cidr", "regexp", "pcre", "ldap", "mysql", "pgsql", "sqlite"})
 _TABLE = re.compile(r"([a-z_]+):(.+)", re.DOTALL)
 _PLAIN = re.compile(r"([0-9.]+)(/\d{1,2})?", re.ASCII)
-_BRACKETED = re.compile(r"\[([0-9A-Fa-f:.]+)\](/\d{1,3})?", re.ASCII)
+# How long the range is may stand inside of the brackets or behind them (postfix/src/util/cidr_match.c).
+_BRACKETED = re.compile(r"\[([0-9A-Fa-f:.]+)(?:(/\d{1,3})\]|\](/\d{1,3})?)", re.ASCII)
 _DOMAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}", re.ASCII)
 _EVERYBODY: tuple[Network, ...] = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 # Files that include files end somewhere.
@@ -88,7 +89,7 @@ def parse_network(entry: str) -> Network:
     found = _PLAIN.fullmatch(entry) or _BRACKETED.fullmatch(entry)
     if found is None:
         raise ValueError(f"{entry!a} is no address or range")
-    return ipaddress.ip_network(found[1] + (found[2] or ""))
+    return ipaddress.ip_network("".join(filter(None, found.groups())))
 
 
 def is_elsewhere(entry: str) -> bool:
