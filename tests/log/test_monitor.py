@@ -304,3 +304,27 @@ async def test_no_log_at_all_is_said_and_the_queue_is_shown(tmp_path: Path) -> N
         append(tmp_path / "mail.log", sent(1))
         picture = await until(found, lambda picture: messages(picture) == 1)
         assert "There is no log" not in str(picture.problems)
+
+
+def watches() -> int:
+    """How many inotify instances this process has."""
+    found = 0
+    for path in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found += os.readlink(path) == "anon_inode:inotify"
+    return found
+
+
+async def test_a_reading_that_is_begun_anew_gives_back_what_it_watched_with(tmp_path: Path) -> None:
+    queue_of(tmp_path, 0)
+    append(tmp_path / "mail.log", *(sent(number) for number in range(3)))
+    before = watches()
+    async with running(monitor(tmp_path)) as found:
+        await until(found, lambda picture: picture.complete)
+        for number in range(8):
+            found.window = 300.0 * (1 + number % 3)
+            # It has begun to look for the beginning of the window.
+            await asyncio.sleep(0)
+        await until(found, lambda picture: picture.complete and messages(picture) == 3)
+        assert watches() == before + 1
+    assert watches() == before

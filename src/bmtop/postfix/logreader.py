@@ -6,7 +6,7 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, closing, contextmanager
 from pathlib import Path
 
 from bmtop.incident.events import Event
@@ -44,6 +44,11 @@ class LogReader:
         self.problems["rotated"] = ""
         clock = LogClock(self._now)
         follower = LogFollower(self.log)
+        # Cancelled before its first block, the generator would close nothing.
+        with closing(follower):
+            await self._follow(follower, since, clock, feed)
+
+    async def _follow(self, follower: LogFollower, since: float, clock: LogClock, feed: Feed) -> None:
         async with aclosing(follower.blocks()) as blocks:
             # Opened first: where it is renamed while the earlier files are read, it is still the same.
             await asyncio.to_thread(follower.start, since, clock)
