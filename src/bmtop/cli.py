@@ -253,6 +253,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A lost terminal ends no action halfway; who wants that ends it as Ctrl-C does.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # Whoever started it may not care how its children end; bmtop does.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     found = argparse.Namespace(command=None)
     try:
         with behind_border():

@@ -91,7 +91,8 @@ def _until_it_ends(pid: int, check: Callable[[], None]) -> None:
     """
     try:
         process = os.pidfd_open(pid)
-    except OSError:
+    except (OSError, AttributeError):
+        # The system is older, or this Python was built on one.
         return
     try:
         end = select.poll()

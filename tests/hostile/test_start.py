@@ -1,5 +1,6 @@
 """Where bmtop is started from, and by what: nothing there becomes part of it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.programs import BMTOP, run
+from tests.hostile.programs import BMTOP, on, run
+from tests.mailserver import Postfix
 
 MODULES = (
     "textual",
@@ -64,3 +66,12 @@ def test_it_does_not_matter_that_the_folder_is_gone(tmp_path: Path) -> None:
     done = run(["sh", "-c", f'cd {gone} && rmdir {gone} && exec "$@"', "sh", *BMTOP, "--state", "/x", "report"])
     assert done.returncode in (0, 4), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_it_does_not_matter_that_who_started_it_ignores_how_its_children_end(tmp_path: Path) -> None:
+    code = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    with Postfix.temporary() as postfix:
+        done = run([sys.executable, "-c", code, *on(postfix, f"--state={tmp_path}", "report", "--json")])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["queue"]["total"] == 0
+    assert done.stderr == ""

@@ -14,7 +14,7 @@ async def load() -> None:
     """Load the rest of the program. What is missing is said where it is needed."""
     await asyncio.sleep(_AFTER)
     for name in _LATER:
-        with suppress(ImportError):
+        with suppress(ImportError, SyntaxError):
             await asyncio.to_thread(import_module, name)
     if not gc.isenabled():
         # What is there now stays; to look through all of it would hold up the keys for a moment.
