@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from bmtop.postfix.instance import Postfix
 from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, MessageAction, Outcome, Plan
 from bmtop.response.responder import Responder
-from bmtop.server import Server
+from bmtop.server import CommandFailed, Server
 from bmtop.visible import visible
 
 DONE, NOTHING, REFUSED, IN_PART, COULD_NOT = range(5)
@@ -180,9 +180,13 @@ def _show_progress(done: int, total: int, step: str) -> None:
 
 
 def _second_look(monitor: Monitor, responder: Responder, plan: Plan, known: Collection[Message]) -> None:
-    """Say what came in while the action ran; it is not part of it."""
-    later = came_later(monitor.read_queue().values(), plan.filter, monitor.accounts, known)
-    count = len(responder.with_subject(later, plan.filter))
+    """Say what came in while the action ran; it is not part of it, and neither is whether that can be known."""
+    try:
+        later = came_later(monitor.read_queue().values(), plan.filter, monitor.accounts, known)
+        count = len(responder.with_subject(later, plan.filter))
+    except (CommandFailed, Refused) as error:
+        print(visible(f"Whether more came in meanwhile is not known: {error}"), file=sys.stderr)
+        return
     if count and plan.action != "release":
         print(f"{count:,} more came in meanwhile; run the same {plan.action} again.", file=sys.stderr)
 
@@ -323,13 +327,17 @@ def _say_done(done: Done) -> int:
     return DONE if done.ok else IN_PART
 
 
+def _in_a_line(sentences: Iterable[str]) -> str:
+    """Return them without a bar: after one, monitoring reads numbers."""
+    return visible(" ".join(sentences)).replace("|", "¦")
+
+
 def check(settings: Settings, warning: int | None, critical: int | None) -> int:
     """Print one line and return 0, 1, 2 or 3, as monitoring plugins do."""
     picture = Monitor(settings, postfix_of(settings)).read_once()
     gauge = picture.queue
     if gauge is None:
-        said = visible(" ".join(picture.problems)).replace("|", "¦")
-        print(f"BMTOP UNKNOWN - {said or 'the queue cannot be read'}")
+        print(f"BMTOP UNKNOWN - {_in_a_line(picture.problems) or 'the queue cannot be read'}")
         return 3
     critical = settings.threshold if critical is None else critical
     warning = critical if warning is None else warning
@@ -338,9 +346,11 @@ def check(settings: Settings, warning: int | None, critical: int | None) -> int:
     suspects += [(row.client, row.reasons) for row in picture.relays if row.suspected]
     if suspects and not status:
         status = 1
+    if not picture.complete and not status:
+        print(f"BMTOP UNKNOWN - {gauge.total} queued, but: {_in_a_line(picture.problems)}")
+        return 3
     who = f", suspected: {suspects[0][0]} ({suspects[0][1][0]})" if suspects else ""
-    # After a bar, monitoring reads numbers.
-    who = visible(who).replace("|", "¦")
+    who = _in_a_line([who])
     word = ("OK", "WARNING", "CRITICAL")[status]
     print(f"BMTOP {word} - {gauge.total} queued{who} | queue={gauge.total};{warning};{critical};0")
     return status

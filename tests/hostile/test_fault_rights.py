@@ -64,10 +64,15 @@ def test_without_the_log_the_queue_is_shown_and_the_command_named(postfix: Postf
     assert "become a member of adm: `sudo usermod -aG adm $USER`, and log in again" in done.stderr
 
 
-def test_monitoring_needs_no_right(postfix: Postfix, people: People) -> None:
+def test_monitoring_needs_to_read_the_log_and_says_so(postfix: Postfix, people: People) -> None:
+    queued = f"{len(postfix.queue())} queued"
     done = people.run("helper", BMTOP, "check")
-    assert done.returncode == 0
-    assert f"{len(postfix.queue())} queued" in done.stdout
+    assert done.returncode == 3, "blind, it can say of nobody that all is well"
+    assert done.stdout.startswith(f"BMTOP UNKNOWN - {queued}, but: The log ")
+    assert done.stdout.count("\n") == 1
+    done = people.run("reader", BMTOP, "check")
+    assert done.returncode == 1
+    assert f"{queued}, suspected: {ALICE} (" in done.stdout
 
 
 REFUSED = (
