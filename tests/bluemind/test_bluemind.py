@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -190,6 +191,27 @@ def test_a_suspension_that_bluemind_took_and_did_not_make_is_no_success(
     answer = bluemind.suspend(jane)
     assert not answer.ok
     assert answer.sentence.startswith("jane.doe@example.com is not suspended, though BlueMind took it")
+
+
+def test_a_suspension_that_nobody_saw_is_no_success_and_its_end_is_one(
+    bluemind: BlueMind, service: rest_standin.Standin, core: Core, jane: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be looked at is told as what is less safe: the account is not shut."""
+    update = core.update
+
+    def then_fails(uid: str, user: dict[str, Any]) -> None:
+        update(uid, user)
+        service.instead, service.only = (500, {}, b'{"message": "broken"}'), "GET"
+
+    monkeypatch.setattr(core, "update", then_fails)
+    answer = bluemind.suspend(jane)
+    assert not answer.ok
+    assert "was not seen to be suspended; see its web console: BlueMind failed (500): broken" in answer.sentence
+    service.instead = None
+    assert bluemind.suspend(jane).ok
+    answer = bluemind.reactivate(jane)
+    assert (answer.ok, core.load()["users"]["UID-1"]["archived"]) == (True, False)
+    assert "was not seen to be active" in answer.sentence
 
 
 def test_bm_cli_cannot_suspend(without_rest: BlueMind, program: bm_cli_standin.Standin, jane: Login) -> None:

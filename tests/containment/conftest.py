@@ -22,6 +22,7 @@ from tests.mailserver import Postfix
 JANE = "jane.doe@example.com"
 SMITH = "smith@example.com"
 OLD = {JANE: "old", SMITH: "other"}
+RESTART = ("true",)
 
 
 @pytest.fixture
@@ -89,6 +90,14 @@ def bluemind_site(mail_server: Postfix, core: Core, rest: rest_standin.Standin, 
     token.write_text(rest_standin.KEY)
     with saslauthd(mail_server, core.can_log_in) as restart:
         yield site(mail_server, tmp_path, bm_api=rest.url, bm_token=token, sasl_restart=(str(restart),))
+
+
+@pytest.fixture
+def here(shared: Postfix, core: Core, rest: rest_standin.Standin, tmp_path: Path) -> Site:
+    """A BlueMind beside it, whose SASL cache is of no interest here."""
+    token = tmp_path / "bm-core.tok"
+    token.write_text(rest_standin.KEY)
+    return site(shared, tmp_path, bm_api=rest.url, bm_token=token, sasl_restart=RESTART)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from bmtop.incident.watch import Kind, Sign, Verdict, Watch
+from bmtop.incident.watch import Kind, Sign, Verdict, Watch, clock
 
 STEPS = ("password", "sessions", "cache", "connections")
 BOT, OTHER, HERE = "203.0.113.60", "198.51.100.9", "127.0.0.1"
@@ -29,6 +29,7 @@ def watch(*, begun: float = 1000.0, steps: tuple[str, ...] = STEPS, **done: floa
     for step, when in done.items():
         made.done(step, when)
     made.open_now(begun, [])
+    made.sessions([])
     return made
 
 
@@ -98,6 +99,7 @@ def test_past_everything_somebody_has_the_new_password() -> None:
 def test_the_owner_who_is_connected_again_is_no_alarm() -> None:
     made = after_all()
     made.open_now(1100, [sign(1100, 1090, kind="open", client=OTHER)])
+    made.log_grew(1700)
     verdict = made.verdict(1700)
     assert verdict.state == "contained"
     assert any(OTHER in found for found in verdict.evidence)
@@ -188,12 +190,12 @@ def test_both_at_once_in_the_order_of_the_steps() -> None:
 
 def test_ten_quiet_minutes_and_the_evidence() -> None:
     made = after_all(hold=995.0, purge=1035.0)
-    made.sessions([])
     made.saw(sign(1005, 900))
     made.ended((BOT, 900))
     assert made.verdict(1100).sentence == "Quiet for 70 s; 9 min more will show that it is contained."
     made.open_now(1629, [])
     assert said(made, 1629.9) == ("watching", ())
+    made.log_grew(1630)
     verdict = made.verdict(1630)
     assert (verdict.state, verdict.sentence) == ("contained", "Contained: quiet for 10 min.")
     labels = [found.partition(":")[0] for found in verdict.evidence]
@@ -215,6 +217,7 @@ def test_what_was_not_done_is_not_contained_however_quiet_it_is() -> None:
     assert verdict.sentence.endswith("but not everything was done: sessions, cache, connections.")
     for step in ("sessions", "cache", "connections"):
         made.left_out(step)
+    made.log_grew(9000)
     verdict = made.verdict(9000)
     assert verdict.state == "contained"
     assert "SASL cache emptied: left out" in verdict.evidence
@@ -225,7 +228,56 @@ def test_nothing_is_contained_while_the_connections_were_not_seen() -> None:
     made.begin(1000)
     for step in STEPS:
         made.done(step, 1000)
+    made.log_grew(9000)
     assert made.verdict(9000).sentence.endswith("but the connections were not seen.")
+    made.open_now(9000, [])
+    assert made.verdict(9000).sentence.endswith("but the sessions were not seen.")
+    made.sessions(None)
+    assert made.verdict(9000).state == "contained"
+
+
+def test_a_blind_span_is_no_quiet_span() -> None:
+    made = after_all()
+    made.looked(1330)
+    made.looked(1331, "The log cannot be read.")
+    for now in (1332, 1630, 9000):
+        made.log_grew(now)
+        assert made.verdict(now).sentence == "Quiet for 5 min, but not all can be seen: The log cannot be read."
+        made.looked(now, "The log cannot be read.")
+    made.looked(9010)
+    assert made.verdict(9070).sentence == "Quiet for 60 s; 9 min more will show that it is contained."
+    # As long as each look sees, what is between two of them is quiet.
+    made.log_grew(9610)
+    made.looked(9610)
+    assert said(made, 9610) == ("contained", ())
+
+
+def test_sessions_that_cannot_be_asked_keep_it_from_being_contained() -> None:
+    made = after_all()
+    made.log_grew(1700)
+    made.sessions(None, "BlueMind does not answer.")
+    assert made.verdict(1700).sentence == "Quiet for 11 min, but not all can be seen: BlueMind does not answer."
+    made.sessions([])
+    assert said(made, 1700) == ("contained", ())
+    made.sessions(None, "BlueMind does not answer.")
+    made.left_out("sessions")
+    assert said(made, 1700) == ("contained", ())
+
+
+def test_a_silent_log_shows_nothing() -> None:
+    made = after_all()
+    made.log_grew(1629)
+    verdict = made.verdict(1700)
+    assert verdict.state == "watching"
+    assert verdict.sentence == (
+        f"Quiet for 11 min, but the log has not grown since {clock(1629)};"
+        " see whether syslog still writes (logger -p mail.info test)."
+    )
+    made.log_grew(1701)
+    assert said(made, 1701) == ("contained", ())
+    # Nor does it once it falls silent later.
+    assert said(made, 2300) == ("contained", ())
+    assert said(made, 2302) == ("watching", ())
 
 
 class TestClient:
@@ -260,6 +312,7 @@ class TestClient:
     def test_it_is_contained(self, made: Watch) -> None:
         made.done("untrust", 1010)
         made.done("connections", 1011)
+        made.log_grew(1612)
         assert said(made, 1612) == ("contained", ())
 
 

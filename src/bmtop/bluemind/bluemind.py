@@ -23,7 +23,7 @@ class Answer:
 
     `command` is an argument list, or for REST the method and the address; `status` is an exit status or
     an HTTP status, None where nothing had to be run. `ok` is False where BlueMind took the action, and a
-    look afterwards shows that it is not so.
+    look afterwards shows that it is not so; for a suspension also where that look fails.
     """
 
     ok: bool
@@ -156,7 +156,9 @@ class BlueMind:
             if self.rest.is_archived(account) == archived:
                 return answer
         except CommandFailed as error:
-            return replace(answer, sentence=f"BlueMind took it, but {login} was not seen to be {word}: {error}")
+            unseen = f"BlueMind took it, but {login} was not seen to be {word}; see its web console: {error}"
+            # Nobody is to be told that the account is shut on a mere promise.
+            return replace(answer, ok=not archived, sentence=unseen)
         return replace(
             answer, ok=False, sentence=f"{login} is not {word}, though BlueMind took it; see its web console."
         )

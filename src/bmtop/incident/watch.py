@@ -4,6 +4,9 @@ A connection that was logged in before the new password stays logged in: what is
 still open. What is sent over a later one was let in with the old password, by a cache, as long as that was not
 emptied; after that, somebody knows the new one. The log's seconds are whole, so something of the very second of
 a step counts as before it.
+
+Quiet counts only as far as it was seen: while log and connections cannot be looked at, nobody knows; and a log
+that does not grow looks the same whether nobody sends or nobody writes it.
 """
 
 import time
@@ -69,15 +72,21 @@ class Watch:
         self._signs: dict[Hashable, Sign] = {}
         self._ended: set[Hashable] = set()
         self._open: dict[Hashable, Sign] | None = None
+        self._opened = 0.0
         self._looked = 0.0
+        self._sees_again = 0.0
+        self._blind = ""
+        self._grew = 0.0
         self._sessions: Sequence[float | None] | None = None
+        self._asked = False
+        self._unasked = ""
         self._last: Sign | None = None
 
     # What it is told
 
     def begin(self, now: float) -> None:
         """Count from `now`, in epoch seconds."""
-        self._begun = now
+        self._begun = self._grew = now
 
     def done(self, step: str, when: float) -> None:
         """Take that a step of the runbook was done, in the end, at `when`."""
@@ -112,11 +121,27 @@ class Watch:
     def open_now(self, now: float, signs: Iterable[Sign]) -> None:
         """Take which connections stand open at `now`."""
         self._open = {sign.connection: sign for sign in signs}
-        self._looked = now
+        self._opened = now
 
-    def sessions(self, began: Sequence[float | None] | None) -> None:
-        """Take when each open session began, in epoch seconds; None where sessions cannot be listed."""
+    def looked(self, now: float, problem: str = "") -> None:
+        """Take that log and connections were looked at, or with `problem` (a sentence) that this could not be."""
+        if not problem:
+            self._sees_again = now if self._blind else self._sees_again
+            self._looked = now
+        self._blind = problem
+
+    def log_grew(self, now: float) -> None:
+        """Take that something was written to the log by `now`, whatever it was."""
+        self._grew = now
+
+    def sessions(self, began: Sequence[float | None] | None, problem: str = "") -> None:
+        """Take when each open session began, in epoch seconds; None where this server cannot list them.
+
+        `problem` is a sentence where they ought to be listed, and were not.
+        """
         self._sessions = began
+        self._asked = True
+        self._unasked = problem
 
     # What it says
 
@@ -128,15 +153,37 @@ class Watch:
             missing = sorted(alarms, key=lambda step: order.get(step, len(order)))
             return Verdict("alarm", tuple(alarms[step] for step in missing), tuple(missing), self._evidence())
         undone = self._undone()
-        since = max(self._begun, self._last.time if self._last else 0.0, *self._stops(), 0.0)
-        left = self.quiet - (now - since)
-        if left > 0:
-            sentence = f"Quiet for {span(max(0.0, now - since))}; {span(left)} more will show that it is contained."
+        since = max(self._begun, self._last.time if self._last else 0.0, self._sees_again, *self._stops())
+        quiet = max(0.0, (self._looked if self._blind else now) - since)
+        but = self._unseen() or ("" if quiet < self.quiet else self._unproved(since, now))
+        if but:
+            sentence = f"Quiet for {span(quiet)}, but {but.removesuffix('.')}."
             return Verdict("watching", (sentence,), undone, self._evidence())
-        if undone or self._open is None:
-            what = f"not everything was done: {', '.join(undone)}" if undone else "the connections were not seen"
-            return Verdict("watching", (f"Quiet for {span(now - since)}, but {what}.",), undone, self._evidence())
-        return Verdict("contained", (f"Contained: quiet for {span(now - since)}.",), (), self._evidence())
+        if quiet < self.quiet:
+            sentence = f"Quiet for {span(quiet)}; {span(self.quiet - quiet)} more will show that it is contained."
+            return Verdict("watching", (sentence,), undone, self._evidence())
+        return Verdict("contained", (f"Contained: quiet for {span(quiet)}.",), (), self._evidence())
+
+    def _unseen(self) -> str:
+        """Return what cannot be seen now, empty where all can. Who left the logout out asks for no sessions."""
+        problem = self._blind or ("" if "sessions" in self._left_out else self._unasked)
+        return f"not all can be seen: {problem}" if problem else ""
+
+    def _unproved(self, since: float, now: float) -> str:
+        """Return why the quiet since then shows nothing, empty where it does."""
+        if undone := self._undone():
+            return f"not everything was done: {', '.join(undone)}"
+        if self._open is None:
+            return "the connections were not seen"
+        if "sessions" in self._steps and "sessions" not in self._left_out and not self._asked:
+            return "the sessions were not seen"
+        # A line tells that all before it was written, too; an old one tells nothing of what came since.
+        if self._grew < max(since + self.quiet, now - self.quiet):
+            return (
+                f"the log has not grown since {clock(self._grew)};"
+                " see whether syslog still writes (logger -p mail.info test)"
+            )
+        return ""
 
     def _undone(self) -> tuple[str, ...]:
         settled = {*self._done, *self._left_out, *(("password",) if "suspend" in self._done else ())}
@@ -247,7 +294,7 @@ class Watch:
             found.append(f"Last message: {clock(self._last.time)}, from {self._last.client}")
         if self._open is not None:
             clients = sorted({sign.client for sign in self._open.values()})
-            found.append(f"Open SMTP connections at {clock(self._looked)}: {', '.join(clients) or 'none'}")
+            found.append(f"Open SMTP connections at {clock(self._opened)}: {', '.join(clients) or 'none'}")
         if "sessions" in self._steps:
             listed = "not listed by this server" if self._sessions is None else str(len(self._sessions) or "none")
             found.append(f"Open sessions: {listed}")

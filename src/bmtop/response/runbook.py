@@ -21,6 +21,7 @@ from bmtop.response.cache import MEANWHILE
 from bmtop.response.copies import NoRoom
 from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, MessageAction, Outcome, Plan, Progress, no_progress
+from bmtop.response.recall import recalled
 from bmtop.response.untrust import Changed
 from bmtop.response.watch import Settled
 from bmtop.server import CommandFailed
@@ -49,8 +50,6 @@ _TITLES = {
 }
 _MEANWHILE = {"cache": MEANWHILE}
 _WATCH: Mapping[str, StepState] = {"watching": "running", "alarm": "failed", "contained": "done"}
-# What the journal calls the steps whose action has another name.
-_STEP_OF = {"logout": "sessions", "keep holding": "hold"}
 _RECALLED = 6 * 3600.0
 _RECALLED_ENTRIES = 5000
 
@@ -117,7 +116,7 @@ class Runbook:
             raise Refused("A runbook is for one login, or for one client.")
         self.login = login
         self.client = client
-        self.wanted = Filter(login=login) if client is None else Filter(clients=(network(client),))
+        self.wanted = Filter(login=login) if client is None else Filter(clients=(network(client),), without_login=True)
         self.verdict: Verdict | None = None
         self._responder = responder
         self._messages = messages
@@ -220,6 +219,8 @@ class Runbook:
             except BaseException as error:
                 self._end(name, "failed", f"It was stopped ({type(error).__name__}); see the journal.")
                 raise
+            if back and not result.ok:
+                return self._change(name, state="done", sentence=f"Still so: {result.sentence}")
             if name == "watch":
                 return self._change(name, sentence=result.sentence, time=self._clock())
             state: StepState = "failed" if not result.ok else "todo" if back else "done"
@@ -357,23 +358,15 @@ class Runbook:
     def _recall(self) -> None:
         """Take from the journal what was done for the same target since it was contained last."""
         since = self._clock() - _RECALLED
-        last: dict[str, Entry] = {}
-        for entry in self._responder.journal(_RECALLED_ENTRIES):
-            if entry.time < since or not self._is_about_us(entry):
-                continue
-            if entry.action == "watch" and entry.state == "done":
-                last.clear()
-            elif entry.action == "reactivate":
-                last.pop("suspend", None)
-            last[_STEP_OF.get(entry.action, entry.action)] = entry
-        for name, entry in last.items():
+        entries = [entry for entry in self._responder.journal(_RECALLED_ENTRIES) if entry.time >= since]
+        for name, entry in recalled(entries, self._is_ours).items():
             if name in self._steps and name != "watch":
                 self._recall_step(name, entry)
 
-    def _is_about_us(self, entry: Entry) -> bool:
+    def _is_ours(self, target: str) -> bool:
         if self.client is not None:
-            return entry.target in (self.client, str(self.wanted.clients[0]))
-        return self._responder.accounts.same(entry.target, self.login or "")
+            return target in (self.client, str(self.wanted.clients[0]))
+        return self._responder.accounts.same(target, self.login or "")
 
     def _recall_step(self, name: str, entry: Entry) -> None:
         command = entry.command or self._steps[name].command

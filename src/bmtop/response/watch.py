@@ -1,5 +1,6 @@
 """What the watch after containment is fed with: smtpd's log, the open connections, and the open sessions."""
 
+import os
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
@@ -28,6 +29,8 @@ from bmtop.server import CommandFailed
 _CONNECTIONS_EVERY = 2.0
 _SESSIONS_EVERY = 60.0
 _MOST_DELIVERIES = 10_000
+# What has to be seen at each moment; sessions are asked for now and then.
+_SIGHT = ("log", "deliveries", "connections")
 
 Sessions = Callable[[], Sequence[float | None] | None]
 Settled = float | Literal["left out", "taken back"]
@@ -62,12 +65,13 @@ class Lookout:
         self._own = own
         self._territory = Territory()
         self._deliveries = _Deliveries(log)
+        self._growth = _Growth(log)
         self._sessions = sessions
         self._clock = clock
         self._asking: Thread | None = None
-        self._answer: Sequence[float | None] | None = None
+        self._answer: tuple[Sequence[float | None] | None, str] = None, ""
         # Each part is looked at in its own time: what one says stands until it is looked at again.
-        self._problems = dict.fromkeys(("log", "deliveries", "connections", "sessions"), "")
+        self._problems = dict.fromkeys((*_SIGHT, "sessions"), "")
         self._seen: dict[tuple[int, float | None], Connection] = {}
         self._next_connections = self._next_sessions = 0.0
 
@@ -95,8 +99,11 @@ class Lookout:
         """Look, and return what is to be said now."""
         self._read_log()
         now = self._clock()
+        if self._growth.seen():
+            self._watch.log_grew(now)
         if now >= self._next_connections:
             self._look_at_connections(now)
+        self._watch.looked(now, next(filter(None, map(self._problems.get, _SIGHT)), ""))
         self._look_at_sessions(now)
         return self._watch.verdict(now)
 
@@ -182,7 +189,8 @@ class Lookout:
     def _look_at_sessions(self, now: float) -> None:
         """Ask for the sessions beside all else: BlueMind may take long to answer, and holding must go on."""
         if self._asking is not None and not self._asking.is_alive():
-            self._watch.sessions(self._answer)
+            self._watch.sessions(*self._answer)
+            self._problems["sessions"] = self._answer[1]
             self._asking = None
         if self._asking is None and now >= self._next_sessions:
             self._next_sessions = now + _SESSIONS_EVERY
@@ -191,9 +199,31 @@ class Lookout:
 
     def _ask_for_sessions(self) -> None:
         try:
-            self._answer, self._problems["sessions"] = self._sessions(), ""
+            self._answer = self._sessions(), ""
         except (Refused, CommandFailed) as error:
-            self._answer, self._problems["sessions"] = None, str(error)
+            self._answer = None, str(error)
+
+
+class _Growth:
+    """Whether a log is written to. One that was rotated or cut is empty, which is no growth."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._before = self._look()
+
+    def seen(self) -> bool:
+        """Tell whether something was written since the last call; not so where the log cannot be found."""
+        inode, size = self._look()
+        there, before = self._before
+        self._before = inode, size
+        return size > (before if inode == there and size >= before else 0)
+
+    def _look(self) -> tuple[int, int]:
+        """Return the log's inode and size in bytes, (0, 0) where it cannot be found."""
+        with suppress(OSError):
+            found = os.stat(self._log)
+            return found.st_ino, found.st_size
+        return 0, 0
 
 
 class _Deliveries:

@@ -1,0 +1,31 @@
+"""What the journal has of a containment that was begun before."""
+
+from collections.abc import Callable, Iterable
+
+from bmtop.response.journal import Entry
+
+# What the journal calls the steps whose action has another name, and what takes a step back.
+_STEP_OF = {"logout": "sessions", "keep holding": "hold"}
+_TAKES_BACK = {"reactivate": "suspend", "trust again": "untrust", "undo": "purge"}
+
+
+def recalled(entries: Iterable[Entry], is_ours: Callable[[str], bool]) -> dict[str, Entry]:
+    """Return the newest entry of each step since it was contained last, without the steps that were taken back.
+
+    `is_ours` tells whether an action was on whom the containment is about, by its target. Entries come oldest first.
+    """
+    last: dict[str, Entry] = {}
+    undos: set[str] = set()
+    for entry in entries:
+        # The target of an undo is the copy, whosever messages are in it.
+        if not (entry.undo in undos if entry.action == "undo" else is_ours(entry.target)):
+            continue
+        if entry.action == "purge" and entry.undo is not None:
+            undos.add(entry.undo)
+        if entry.action == "watch" and entry.state == "done":
+            last.clear()
+        elif entry.action not in _TAKES_BACK:
+            last[_STEP_OF.get(entry.action, entry.action)] = entry
+        elif entry.state == "done":
+            last.pop(_TAKES_BACK[entry.action], None)
+    return last
