@@ -67,6 +67,7 @@ def _filters() -> argparse.ArgumentParser:
     filters = argparse.ArgumentParser(add_help=False)
     group = filters.add_argument_group("filter", "all exact; several must all hold")
     group.add_argument("--login", metavar="L", help="sent with this login, in any form of the account")
+    group.add_argument("--without-login", action="store_true", help="sent without any login; not with --login")
     group.add_argument("--client", metavar="ADDR", action="append", type=_checked(network), default=[],
                        help="handed in by this address or range; again for more")  # fmt: skip
     group.add_argument("--not-client", metavar="ADDR", action="append", type=_checked(network), default=[],
@@ -158,7 +159,8 @@ def _add_relay_commands(command: _Command) -> None:
 
 def _filter(found: argparse.Namespace) -> Filter:
     return Filter(
-        login=found.login, clients=tuple(found.client), not_clients=tuple(found.not_client),
+        login=found.login, without_login=found.without_login,
+        clients=tuple(found.client), not_clients=tuple(found.not_client),
         sender=found.sender, recipient=found.recipient, subject=found.subject, queue=found.queue,
         since=found.since, before=found.before, ids=tuple(found.id),
     )  # fmt: skip
@@ -169,7 +171,7 @@ def _run(found: argparse.Namespace, settings: Settings) -> int:
         case "report":
             return commands.report_once(settings, found.since, as_json=found.json)
         case "purge" | "hold" | "release" if found.finish:
-            if not _filter(found).empty or found.dry_run:
+            if _filter(found) != Filter() or found.dry_run:
                 raise Refused("--finish takes neither a filter nor --dry-run: it is about the messages it was about.")
             return commands.finish(settings, found.command, yes=found.yes, as_json=found.json)
         case "hold" if found.follow:

@@ -26,6 +26,7 @@ class Keep(KeepHolding):
         self.held = []
         self.missed = 0
         self.problem = ""
+        self.notes = ()
         self.on = False
         self.comes_in: list[QueueId] = []
 

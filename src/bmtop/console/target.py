@@ -9,7 +9,10 @@ from bmtop.incident.selection import Filter, network
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A `login` with every form of its account, or a `client`, with the `logins` it is known to have used."""
+    """A `login` with every form of its account, or a `client`, with the `logins` it is known to have got in with.
+
+    A client without such logins is meant as a relay: what others send from its address with a login is not its.
+    """
 
     login: str | None = None
     client: str | None = None
@@ -24,7 +27,7 @@ class Target:
         """What it has in the queue; raises `Refused` where the client is no address."""
         if self.login is not None:
             return Filter(login=self.login)
-        return Filter(clients=(network(self.client or ""),))
+        return Filter(clients=(network(self.client or ""),), without_login=not self.logins)
 
     def the_login(self, accounts: Accounts) -> str:
         """Return the one login that is meant; raises `Refused` where there is none, or more than one."""

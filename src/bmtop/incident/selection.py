@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import cache, cached_property, lru_cache
 from operator import attrgetter
@@ -80,11 +80,12 @@ class Filter:
 
     `sender` and `recipient` are an address, `@domain` (that domain alone, none below it) or `<>`; ASCII
     case makes no difference. `subject` is a regular expression of Python's, to be found anywhere in the
-    subject. `not_clients` spares, so a filter of it alone counts as empty. Raises `Refused` for a value
-    that is empty or no regular expression.
+    subject. `not_clients` and `without_login` spare, so a filter of them alone counts as empty. Raises
+    `Refused` for a value that is empty or no regular expression, and for a login beside `without_login`.
     """
 
     login: str | None = None
+    without_login: bool = False
     clients: tuple[Network, ...] = ()
     not_clients: tuple[Network, ...] = ()
     sender: str | None = None
@@ -101,6 +102,8 @@ class Filter:
             if value is not None and value.strip() in ("", "@"):
                 hint = "; '<>' means the null sender" if name == "sender" else ""
                 raise Refused(f"The {name} to look for is empty: name one, or leave it out{hint}.")
+        if self.without_login and self.login is not None:
+            raise Refused(f"No mail is without a login and of {self.login} at once; leave one of the two out.")
         if self.subject is not None:
             try:
                 re.compile(self.subject)
@@ -109,22 +112,28 @@ class Filter:
 
     @property
     def empty(self) -> bool:
-        return not any(getattr(self, f.name) not in (None, ()) for f in fields(self) if f.name != "not_clients")
+        return all(name in ("not_clients", "without_login") for name, _ in self._set())
 
     @property
     def needs_envelope(self) -> bool:
         """Whether only the queue file can answer: `postqueue -j` names no login and no client."""
-        return self.login is not None or bool(self.clients or self.not_clients)
+        return self.login is not None or bool(self.without_login or self.clients or self.not_clients)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is set, as JSON values, under the names of the command line's options."""
-        found = {f.name: getattr(self, f.name) for f in fields(self)}
         names = {"clients": "client", "not_clients": "not_client", "ids": "id"}
         return {
             names.get(name, name): [str(v) for v in value] if isinstance(value, tuple) else value
-            for name, value in found.items()
-            if value not in (None, ())
+            for name, value in self._set()
         }
+
+    def _set(self) -> Iterator[tuple[str, Any]]:
+        """Yield each field that is set, with its value."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            # A time may be 0.
+            if value is not None and value is not False and value != ():
+                yield field.name, value
 
     @cached_property
     def _sender(self) -> _Mailbox | None:
@@ -153,6 +162,8 @@ class Filter:
             from_source = cache(lambda login, client: self.matches_source(login, client, accounts))
             nowhere = from_source(None, None)
             yield lambda m: from_source(source.login, source.client) if (source := m.source) else nowhere
+        if self.without_login:
+            yield lambda m: not _login_is_unknown(m)
         if (since := self.since) is not None:
             yield lambda m: m.arrival >= since
         if (before := self.before) is not None:
@@ -166,6 +177,7 @@ class Filter:
         """Tell whether mail that came with this login from this client is meant, as far as these two go."""
         return (
             (self.login is None or (login is not None and accounts.same(login, self.login)))
+            and not (self.without_login and login is not None)
             and (not self.clients or _within(client, self.clients))
             and not (self.not_clients and _within(client, self.not_clients))
         )
@@ -173,6 +185,11 @@ class Filter:
     def matches_sender(self, sender: str) -> bool:
         """Tell whether mail from this envelope sender is meant, as far as that goes."""
         return self._sender is None or self._sender.fits(sender)
+
+
+def _login_is_unknown(message: Message) -> bool:
+    """Tell whether a content filter gave it back, which passes no login on, and the log does not tell it either."""
+    return message.origin is None and message.envelope is not None and message.envelope.origin is not None
 
 
 def select(messages: Iterable[Message], wanted: Filter, accounts: Accounts) -> tuple[Message, ...]:

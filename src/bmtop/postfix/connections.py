@@ -68,6 +68,7 @@ class SmtpdLog:
     def __init__(self, log: Path, since: float) -> None:
         self.open: dict[int, Connection] = {}
         self._logins: dict[str, str] = {}
+        self._authenticated: set[str] = set()
         self._new: list[Handed | LoggedIn] = []
         self._clock = LogClock()
         self._lines = LogLines(log, since, self._clock)
@@ -90,6 +91,10 @@ class SmtpdLog:
         """Return the one login that mail from this client came with, None where there were others, or none."""
         return self._logins.get(client) or None
 
+    def is_without_login(self, client: str) -> bool:
+        """Tell whether no mail from this client came with a login."""
+        return client not in self._authenticated
+
     def _read_on(self) -> None:
         for block in self._lines.more():
             for found in _LINE.finditer("\n" + decoded(block)):
@@ -111,6 +116,8 @@ class SmtpdLog:
         connection.logins.add(event.login)
         connection.messages += 1
         connection.last = event.time
+        if event.login is not None:
+            self._authenticated.add(event.client)
         login = event.login or _SEVERAL
         if self._logins.setdefault(event.client, login) != login:
             self._logins[event.client] = _SEVERAL

@@ -20,7 +20,7 @@ from bmtop.incident.accounts import Accounts
 from bmtop.incident.selection import Filter
 from bmtop.postfix.connections import Connection, SmtpdLog
 from bmtop.postfix.instance import Postfix
-from bmtop.response.gate import Gate
+from bmtop.response.gate import Gate, Step
 from bmtop.response.plan import Done
 from bmtop.server import CommandFailed, Result, Server
 
@@ -98,6 +98,11 @@ class Connections:
             ) from None
 
     def _is_meant(self, connection: Connection, wanted: Filter) -> bool:
+        if wanted.without_login:
+            # One that was logged in stays so; while nothing was handed in, it may be, where others there log in.
+            none, client = connection.logins <= {None}, connection.client
+            without = none if connection.messages else self.log.is_without_login(client)
+            return without and wanted.matches_source(None, client, self._accounts)
         if connection.messages:
             return any(wanted.matches_source(n, connection.client, self._accounts) for n in connection.logins)
         # Logged in or not, nothing was handed in yet: whose it is shows in who else uses that address.
@@ -169,21 +174,24 @@ class Connections:
         """
         with gate.action("connections", target) as step:
             served = self.serving(wanted)
-            if not served:
-                step.sentence = f"No SMTP connection serves {target} now."
-                return Done("connections", target, True, step.sentence)
-            result = step.ran(_kill(self._postfix.server, served))
-            left = self.left_of(served)
-            if left:
-                # A kernel may have been built without INET_DIAG_DESTROY.
-                for connection in left:
-                    with suppress(OSError):
-                        shut_down(connection)
-                left = self._wait(left)
+            left = self._end(step, served) if served else ()
             ended = [c for c in served if c not in left]
             step.ok = not left
-            step.sentence = " ".join(filter(None, (_ended(ended), _still_open(left))))
-            return Done("connections", target, step.ok, step.sentence, result.command, result.status)
+            said = " ".join(filter(None, (_ended(ended), _still_open(left))))
+            step.sentence = said or f"No SMTP connection serves {target} now."
+        command, status = tuple(step.details.get("command", ())), step.details.get("status")
+        return Done("connections", target, step.ok, step.sentence, command, status, step.unwritten)
+
+    def _end(self, step: Step, served: Sequence[Served]) -> tuple[Served, ...]:
+        """End these, and return those that are still there."""
+        step.ran(_kill(self._postfix.server, served))
+        left = self.left_of(served)
+        # A kernel may have been built without INET_DIAG_DESTROY.
+        for connection in left:
+            # A Python that was built on an old system lacks the call.
+            with suppress(OSError, AttributeError):
+                shut_down(connection)
+        return self._wait(left) if left else ()
 
     def _wait(self, served: Sequence[Served]) -> tuple[Served, ...]:
         until = time.monotonic() + _GONE_WITHIN

@@ -160,7 +160,8 @@ async def _purge(runner: Runner, containment: Containment) -> None:
     except (Refused, CommandFailed):
         plan = None  # the step itself meets the same, and keeps the sentence
     if plan is not None and plan.messages:
-        plan = await runner.ask(Messages(errand(runner, "purge", containment.name, plan.filter, plan.messages)))
+        shown = await errand(runner, "purge", containment.name, plan.filter, plan.messages)
+        plan = await runner.ask(Messages(shown))
         if plan is None:
             return
         if plan.action == "hold":

@@ -8,7 +8,7 @@ from bmtop.checked import Refused
 from bmtop.console import results
 from bmtop.console.deeds.runner import Runner
 from bmtop.console.dialogs.confirm import Confirm
-from bmtop.console.dialogs.messages import Errand, Messages
+from bmtop.console.dialogs.messages import Errand, Messages, left_alone
 from bmtop.console.dialogs.result import MessagesResult
 from bmtop.console.dialogs.undo import UndoDialog
 from bmtop.console.figures import clock, plural, size
@@ -32,7 +32,7 @@ async def messages(runner: Runner, action: MessageAction, target: Target) -> Non
         await runner.list_queue()
         found = await _selected(runner, wanted)
     if not found:
-        raise Refused(f"{target.name} has no message in the queue as it was last listed.")
+        raise Refused(_nothing(target.name, wanted, await _spared(runner, wanted)))
     await _on(runner, action, target.name, wanted, found)
 
 
@@ -41,13 +41,29 @@ async def _selected(runner: Runner, wanted: Filter) -> tuple[Message, ...]:
     return await asyncio.to_thread(select, queue, wanted, accounts)
 
 
-def errand(runner: Runner, action: MessageAction, name: str, wanted: Filter, found: Sequence[Message]) -> Errand:
+async def _spared(runner: Runner, wanted: Filter) -> int:
+    """Return how many messages with a login the same clients have in the queue, where those are not meant."""
+    if not wanted.without_login:
+        return 0
+    queue, accounts = tuple(runner.monitor.messages.values()), runner.monitor.accounts
+    theirs = Filter(clients=wanted.clients, not_clients=wanted.not_clients)
+    return sum(m.login is not None for m in await asyncio.to_thread(theirs.keep, queue, accounts))
+
+
+def _nothing(name: str, wanted: Filter, spared: int) -> str:
+    without = " without a login" if wanted.without_login else ""
+    others = f"; {left_alone(spared)}: choose that login among the senders" if spared else ""
+    return f"{name} has no message{without} in the queue as it was last listed{others}."
+
+
+async def errand(runner: Runner, action: MessageAction, name: str, wanted: Filter, found: Sequence[Message]) -> Errand:
     """Return what the dialog of messages is opened for."""
     return Errand(
         action=action,
         name=name,
         wanted=wanted,
         messages=found,
+        spared=await _spared(runner, wanted),
         frozen_at=runner.clock(),
         accounts=runner.monitor.accounts,
         subjects=runner.responder.subjects,
@@ -59,7 +75,7 @@ def errand(runner: Runner, action: MessageAction, name: str, wanted: Filter, fou
 
 
 async def _on(runner: Runner, action: MessageAction, name: str, wanted: Filter, found: Sequence[Message]) -> None:
-    plan = await runner.ask(Messages(errand(runner, action, name, wanted, found)))
+    plan = await runner.ask(Messages(await errand(runner, action, name, wanted, found)))
     if plan is None:
         return
     heading = f"{_HEADINGS[plan.action]}: {name}"

@@ -36,6 +36,7 @@ _VERBS: dict[MessageAction, str] = {"purge": "Purge", "hold": "Hold", "release":
 class Errand:
     """What the dialog is opened for: `action` was asked for, on `messages` as they were at `frozen_at`.
 
+    `spared` are in the queue as well, from the same client, but with a login, where only those without are meant.
     `subjects`, `with_subject` and `save` block, and raise `Refused` or `CommandFailed`; `bounces` is quick.
     """
 
@@ -43,6 +44,7 @@ class Errand:
     name: str
     wanted: Filter
     messages: Sequence[Message]
+    spared: int
     frozen_at: float
     accounts: Accounts
     subjects: Callable[[Sequence[QueueId]], Mapping[QueueId, str]]
@@ -74,7 +76,8 @@ class Messages(Dialog[Plan]):
 
     def __init__(self, errand: Errand) -> None:
         mode = "   READ-ONLY" if errand.read_only else ""
-        super().__init__(f"{_VERBS[errand.action]}: {errand.name}{mode}", tall=True)
+        without = ", without a login" if errand.wanted.without_login else ""
+        super().__init__(f"{_VERBS[errand.action]}: {errand.name}{without}{mode}", tall=True)
         self._errand = errand
         self._choice = Choice(errand.wanted, errand.messages, errand.bounces(errand.wanted, errand.messages))
         self._subjects: dict[QueueId, str] = {}
@@ -85,8 +88,8 @@ class Messages(Dialog[Plan]):
     def inside(self) -> Iterable[Widget]:
         yield Says(id="sum")
         base = self._errand.wanted
-        taken = {"login"} if base.login is not None else {"client"} if base.clients else set()
-        yield Narrowing([name for name in NAMES if name not in taken])
+        taken = {"login": base.login is not None or base.without_login, "client": bool(base.clients)}
+        yield Narrowing([name for name in NAMES if not taken.get(name)])
         yield Table(columns(self._choice.ticked), lambda m: m.id, id="list", empty="No message is left.")
         search = Input(
             compact=True, id="search", placeholder="search: id, sender, recipient, client; then n for the next"
@@ -149,6 +152,8 @@ class Messages(Dialog[Plan]):
                 ),
             ),
         ]
+        if errand.spared:
+            told.append((Cell(f"{left_alone(errand.spared)}."),))
         bounces = self._choice.bounces
         if bounces:
             box = "[x]" if self._choice.with_bounces else "[ ]"
@@ -321,6 +326,11 @@ class Messages(Dialog[Plan]):
             self.query_one("#count").focus()
         else:
             self.dismiss(plan)
+
+
+def left_alone(spared: int) -> str:
+    """Return in words that so many messages of a client are not meant, since they came with a login."""
+    return f"{count(spared)} with a login from there {'is' if spared == 1 else 'are'} left alone"
 
 
 def _digits(typed: str) -> str:
