@@ -83,9 +83,10 @@ class Runner:
         await asyncio.wait({running}, timeout=PATIENCE)
         if not running.done():
             dialog = ProgressDialog(heading, steps, stoppable)
-            await self._app.push_screen(dialog)
+            ended = self._app.push_screen(dialog, wait_for_dismiss=True)
             await asyncio.wait({running})
-            dialog.dismiss()
+            dialog.over = True
+            await ended
         return running.result()
 
     async def change_queue(self, heading: str, work: Callable[[Progress], T]) -> T:

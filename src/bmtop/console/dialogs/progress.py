@@ -28,12 +28,15 @@ class Steps:
 
 
 class ProgressDialog(Dialog[None]):
+    """Ends by itself soon after `over` is set; where another screen lies over it by then, once that has ended."""
+
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(self, heading: str, steps: Steps, stoppable: bool) -> None:
         super().__init__(heading)
         self._steps = steps
         self._stoppable = stoppable
+        self.over = False
 
     def inside(self) -> Iterable[Widget]:
         yield Says(id="step")
@@ -42,10 +45,17 @@ class ProgressDialog(Dialog[None]):
             yield buttons(("cancel", "Stop"))
 
     def on_mount(self) -> None:
-        self._look()
+        self._tell()
         self.set_interval(0.1, self._look)
 
     def _look(self) -> None:
+        # Textual would take what lies over it off the screen instead, and leave this.
+        if self.over and self.is_active:
+            self.dismiss()
+        else:
+            self._tell()
+
+    def _tell(self) -> None:
         done, total, step = self._steps.newest
         far = f" {count(done)} of {count(total)}" if total else ""
         says = "Stopping at the next safe moment…" if self._steps.stopped else f"{step}{far}"
@@ -59,4 +69,4 @@ class ProgressDialog(Dialog[None]):
         """Ask the action to stop; the dialog ends when it has."""
         if self._stoppable:
             self._steps.stopped = True
-            self._look()
+            self._tell()
