@@ -152,6 +152,8 @@ def _next_step(cut_off: Entry) -> str:
     if action in ("purge", "hold", "release"):
         back = f", `bmtop undo {cut_off.undo}` takes it back" if cut_off.undo else ""
         return f"`bmtop {action} --finish` finishes it{back}"
+    if action == "trust again":
+        return f"`bmtop untrust {visible(cut_off.target)} --undo` does what is left"
     if action == "keep holding":
         return "what it newly queues is held no more, until `bmtop hold --follow` or H in the console"
     if action in ("cache", "connections", "suspend", "reactivate"):
@@ -290,6 +292,8 @@ def undo(settings: Settings, name: str | None, *, yes: bool, as_json: bool) -> i
             print(f"  {old} is {new} now.")
         for id, reason in restored.failed.items():
             print(f"  {QueueId(id)} could not be brought back: {visible(reason)}.")
+        for note in restored.notes:
+            print(visible(note))
     if not restored.failed:
         return DONE
     return IN_PART if restored.ids else COULD_NOT

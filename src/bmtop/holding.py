@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from threading import Event
 
 from bmtop.commands import DONE, REFUSED, act_on_messages, postfix_of
@@ -23,13 +24,21 @@ def hold_on(settings: Settings, wanted: Filter, *, yes: bool) -> int:
         return REFUSED
     # First what is new, then what is there: nothing comes in between.
     keep.begin()
+    _tell(keep.notes)
     try:
         act_on_messages(settings, "hold", wanted, dry_run=False, yes=True, as_json=False)
         print(f"Holding what {visible(keep.target)} newly queues; Ctrl-C ends it.", flush=True)
         _follow(keep)
     finally:
-        print(visible(keep.end().sentence), flush=True)
+        done = keep.end()
+        print(visible(done.sentence), flush=True)
+        _tell(done.notes)
     return DONE
+
+
+def _tell(notes: Sequence[str]) -> None:
+    for note in notes:
+        print(visible(note), file=sys.stderr)
 
 
 def _follow(keep: KeepHolding) -> None:

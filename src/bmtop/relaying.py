@@ -31,7 +31,7 @@ def untrust(
     if take_back:
         change = untrusting.prepare_again(journal, client)
     elif client is not None:
-        change = untrusting.prepare(client)
+        change = untrusting.prepare(client, journal)
     else:
         print("Name the address of the client to untrust.", file=sys.stderr)
         return REFUSED
@@ -48,6 +48,8 @@ def untrust(
 
 def _lines(change: Change) -> list[str]:
     where = "BlueMind's setting mynetworks" if change.through == "bluemind" else "mynetworks"
+    if change.made:
+        return [f"{where} has it already, by one that was cut off; what is left is to have Postfix read it."]
     lines = [f"{where} before:", f"  {change.before}", "after:", f"  {change.after or '(empty)'}"]
     for entry, instead in change.replaced:
         lines.append(f"{entry} is split into {len(instead)} ranges around it." if instead else f"{entry} is taken out.")

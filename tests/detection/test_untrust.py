@@ -220,7 +220,7 @@ def test_through_bluemind_it_is_its_setting_that_changes(postfix: Postfix, tmp_p
         with rest_standin.serving(core) as rest:
             bluemind = BlueMind(Rest(Service(rest.url, key)), BmCli(Server(), str(program.program), folder=tmp_path))
             untrust = Untrust(Instance(Server(), postfix.etc), bluemind)
-            change = untrust.prepare(checked.Client(BROKEN))
+            change = untrust.prepare(checked.Client(BROKEN), journal)
             assert change.through == "bluemind"
             assert "!" not in change.after
             assert untrust.apply(gate, change).ok

@@ -108,12 +108,15 @@ def test_any_text_at_all_is_a_list_of_entries_or_refused(text: str) -> None:
 def test_undo_takes_the_newest_back_or_the_one_that_is_named(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "state")
     gate = Gate(tmp_path / "state", journal, read_only=False)
-    untrust = Untrust(Postfix(Server()), NOBODY)
+    untrust = Untrust(Postfix(Server(), tmp_path), NOBODY)
+
+    def set_to(mynetworks: str) -> None:
+        (tmp_path / "main.cf").write_text(f"compatibility_level = 3.6\nmynetworks = {mynetworks}\n")
 
     def done(action: str, client: str, before: str, after: str, of: str | None = None) -> None:
         record = {"before": before, "after": after, "through": "postfix", "explicit": True, "entry": before, "of": of}
         with gate.action(action, client, filter=record):
-            pass
+            set_to(after)
 
     done("untrust", "192.0.2.1", "A", "B")
     done("untrust", "192.0.2.2", "B", "C")
@@ -122,10 +125,11 @@ def test_undo_takes_the_newest_back_or_the_one_that_is_named(tmp_path: Path) -> 
     assert untrusted(journal).keys() == {"192.0.2.1", "192.0.2.2"}
     second = untrust.prepare_again(journal)
     assert (second.client, second.before, second.after) == ("192.0.2.2", "C", "B")
-    first = untrust.prepare_again(journal, Client("192.0.2.1"))
-    assert (first.before, first.after) == ("B", "A")
+    with pytest.raises(Refused, match=r"first: `bmtop untrust 192.0.2.2 --undo`"):
+        untrust.prepare_again(journal, Client("192.0.2.1"))
     done("trust again", second.client, second.before, second.after, second.of)
-    assert untrust.prepare_again(journal).client == "192.0.2.1"
+    first = untrust.prepare_again(journal)
+    assert (first.client, first.before, first.after) == ("192.0.2.1", "B", "A")
     done("trust again", first.client, first.before, first.after, first.of)
     assert untrusted(journal) == {}
     with pytest.raises(Refused, match="No client was untrusted"):

@@ -4,6 +4,7 @@ Judged by the list's own bytes, by the queue, by BlueMind's stand-in, and by the
 disk. The steps of the runbook are in test_fault_cut_off_runbook.py.
 """
 
+import fcntl
 import os
 import signal
 import stat
@@ -162,6 +163,26 @@ def test_keep_holding(postfix: Postfix, tmp_path: Path, state: Path, number: sig
         assert lines(state, "stop holding") == ["begun", "done"]
         (ids,) = {tuple(line["ids"]) for line in journal(state) if line["ids"]}
         assert ids == (one,)
+    assert not is_told(bmtop)
+    assert files(state) == {"journal.jsonl", "lock"}
+
+
+def test_keep_holding_ends_while_another_action_runs(postfix: Postfix, tmp_path: Path, state: Path) -> None:
+    """It is off, whatever the other one does; that the journal has nothing of it is said, and why."""
+    barrier = Barrier(tmp_path / "bin", "-h -", POSTSUPER)
+    barrier.open()
+    bmtop = on(postfix, f"--state={state}")
+    with holding(postfix, state, barrier) as terminal, (state / "lock").open("rb") as lock:
+        one = sent(postfix)
+        wait_until(lambda: one in on_hold(postfix), 30, "it is held")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.kill(terminal.program.pid, TERM)
+        assert terminal.ended() == 0
+        said = " ".join(bytes(terminal.written).decode().split())
+    assert f"1 message of {ALICE} put on hold." in said
+    assert "It is off, but that could not be written into the journal: Another action is running" in said
+    assert lines(state, "keep holding") == ["begun", "done"]
+    assert lines(state, "stop holding") == []
     assert not is_told(bmtop)
     assert files(state) == {"journal.jsonl", "lock"}
 

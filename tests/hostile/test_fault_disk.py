@@ -5,16 +5,19 @@ Where there is no room for undo copies is in tests/purge/test_undo.py.
 
 import json
 import os
+import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.hostile.barrier import Barrier
-from tests.hostile.programs import on, run
+from tests.hostile.programs import is_alive, on, run
+from tests.hostile.screen import Screen
 from tests.hostile.spam import ALICE, COUNT, spammed
-from tests.mailserver import Postfix
+from tests.hostile.test_cut_off import is_told
+from tests.mailserver import Postfix, wait_until
 
 
 @pytest.fixture
@@ -100,8 +103,10 @@ def test_an_action_whose_end_cannot_be_written_is_done_and_said_to_be_unfinished
         fill(state)
         barrier.open()
         said, _ = bmtop.communicate(timeout=60)
-    assert bmtop.returncode == 2, said
-    assert "no space left on device" in said
+    assert bmtop.returncode == 0, said
+    assert f"Held {COUNT} of {COUNT} messages." in said
+    assert said.count("could not be written into the journal") == said.count("no space left on device") == 1
+    assert "make room; the next start will say" in said
     assert {message.queue_name for message in postfix.queue().values()} == {"hold"}
     assert [entry["state"] for entry in lines(state)] == ["begun"]
     (state / "other").unlink()
@@ -110,3 +115,77 @@ def test_an_action_whose_end_cannot_be_written_is_done_and_said_to_be_unfinished
     assert [entry["state"] for entry in lines(state)] != ["begun"]
     assert "cut off" not in run([*command, "undo", "--list"]).stderr
     assert os.listdir(state / "pending") == []
+
+
+def ends_unwritten(state: Path, command: list[str], line: int = 2) -> "subprocess.CompletedProcess[str]":
+    """Run it, with no room for this line that it writes into the journal (strace(1), --inject)."""
+    only = [f"--trace-path={state}/journal.jsonl", "--trace=write", f"--inject=write:error=ENOSPC:when={line}"]
+    return run(["strace", "-f", "-qq", "-o", "/dev/null", *only, *command])
+
+
+def on_hold(postfix: Postfix) -> int:
+    return sum(message.queue_name == "hold" for message in postfix.queue().values())
+
+
+def trusts(postfix: Postfix) -> bool:
+    return "192.0.2.0/24" in (postfix.etc / "main.cf").read_text()
+
+
+BY_LOGIN = (f"--login={ALICE}", "--yes")
+UNWRITTEN: dict[str, tuple[tuple[str, ...], str, Callable[[Postfix], bool]]] = {
+    "purge": (("purge", *BY_LOGIN), f"Deleted {COUNT} of {COUNT} messages.", lambda p: not p.queue()),
+    "hold": (("hold", *BY_LOGIN), f"Held {COUNT} of {COUNT} messages.", lambda p: on_hold(p) == COUNT),
+    "untrust": (("untrust", "192.0.2.66", "--yes"), "trusts 192.0.2.66 no more.", lambda p: not trusts(p)),
+    "known": (("known", "192.0.2.66"), "known as an honest relay now.", lambda p: True),
+}
+
+
+@pytest.mark.parametrize("action", UNWRITTEN)
+def test_what_was_done_is_told_whole_where_its_end_cannot_be_written(
+    postfix: Postfix, tmp_path: Path, action: str
+) -> None:
+    arguments, result, is_done = UNWRITTEN[action]
+    command = on(postfix, f"--state={tmp_path}/state")
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "state" / "journal.jsonl").touch(0o600)
+    done = ends_unwritten(tmp_path / "state", [*command, *arguments])
+    assert done.returncode == 0, done.stderr
+    assert result in done.stdout
+    assert "could not be written into the journal" in done.stdout
+    assert is_done(postfix)
+    assert [entry["state"] for entry in lines(tmp_path / "state")] == ["begun"]
+    assert is_told(command)
+    if action == "purge":
+        (undo,) = (line.split()[-1] for line in done.stdout.splitlines() if "bring them back" in line)
+        # It ends what was begun, so this is its only line.
+        back = ends_unwritten(tmp_path / "state", [*command, "undo", undo, "--yes", "--json"], line=1)
+        assert (back.returncode, on_hold(postfix)) == (0, COUNT), back.stderr
+        told = json.loads(back.stdout)
+        assert len(told["restored"]) == COUNT
+        assert "could not be written into the journal" in " ".join(told["notes"])
+
+
+def test_holding_ends_on_a_full_disk(postfix: Postfix, state: Path) -> None:
+    """The console is ended: it says what it held, and that the journal does not know; nobody is held any more."""
+    command = on(postfix, f"--state={state}", "--window=1h")
+    said = state.parent / "said"
+    with Screen.running(command) as console:
+        console.wait_for(rf"{ALICE} +\d", 30)
+        console.press_until("H", f"─ Keep holding {ALICE}")
+        console.press_while("y", f"─ Keep holding {ALICE}")
+        console.wait_for("HOLDING 0 held", 30)
+        assert os.listdir(state / "going-on")
+        use_up_its_page(state / "journal.jsonl")
+        fill(state)
+        said.touch()
+        console.record(said)
+        pid = console.pid()
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: not is_alive(pid), 30, "the console has ended")
+        wait_until(lambda: b"Keep holding has ended" in said.read_bytes(), 30, "it says so")
+        words = " ".join(said.read_text(errors="replace").split())
+    assert "no space left on device" in words
+    assert os.listdir(state / "going-on") == []
+    assert [entry["action"] for entry in lines(state)] == ["keep holding", "keep holding"]
+    (state / "other").unlink()
+    assert not is_told(command)

@@ -110,7 +110,7 @@ class Containment:
                 self.keep.tick()
 
     def end_holding(self) -> Done | None:
-        """Stop holding, and return how many messages that were; blocks. Raises `Refused`."""
+        """Stop holding, and return how many messages that were; blocks."""
         with self._busy:
             return self.keep.end() if self.keep is not None and self.keep.on else None
 
@@ -172,16 +172,12 @@ class Containments:
         return (*words, f"HOLDING {sum(held):,} held") if held else tuple(words)
 
     def close(self) -> list[str]:
-        """Stop all holding, and return a sentence for each; blocks, also when no event loop runs any more."""
+        """Stop all holding, and return what there is to say of each; blocks, also when no event loop runs any more."""
         said = []
         for containment in self._all.values():
-            try:
-                done = containment.end_holding()
-            except (Refused, CommandFailed) as error:
-                said.append(str(error))
-            else:
-                if done is not None:
-                    said.append(f"Keep holding has ended: {done.sentence}")
+            done = containment.end_holding()
+            if done is not None:
+                said += [f"Keep holding has ended: {done.sentence}", *done.notes]
         self._all.clear()
         return said
 

@@ -73,6 +73,7 @@ def restored(result: Restored) -> list[Line]:
             told.append((Cell(f"  and {len(pairs) - NAMED:,} more; the journal has them", "dim"),))
     elif result.ids:
         told.append((Cell("All have their old ids.", "dim"),))
+    told += [(Cell(note, "warn"),) for note in result.notes]
     told.append((Cell("They stay on hold until they are released: h, then Release.", "dim"),))
     return told
 

@@ -109,4 +109,5 @@ def _act(gate: Gate, action: str, login: Login, act: Callable[[], Answer]) -> Do
         step.sentence = answer.sentence
         step.details["command"] = list(answer.command)
         step.details["status"] = answer.status
-        return Done(action, login, answer.ok, answer.sentence, answer.command, answer.status, answer.notes)
+    notes = (*answer.notes, *step.unwritten)
+    return Done(action, login, answer.ok, answer.sentence, answer.command, answer.status, notes)

@@ -37,4 +37,4 @@ def empty(gate: Gate, server: Server, command: tuple[str, ...], target: str) -> 
         result = step.ran(server.run(*command))
         result.check("The old password may still be remembered; see why, then try again.")
         step.sentence = f"No password is remembered any more: {' '.join(command)} ended well."
-        return Done("cache", target, True, step.sentence, command, result.status)
+    return Done("cache", target, True, step.sentence, command, result.status, step.unwritten)

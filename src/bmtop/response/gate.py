@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ _WAIT = 10.0
 class Step:
     """An action under way: what it ran, and the sentence that the journal will end with.
 
-    `number` is its own in the journal; `again` tells that the same was begun before, and cut off.
+    `number` is its own in the journal; `again` tells that the same was begun before, and cut off. `unwritten` is a
+    note for the result, once it has ended and the journal could not take that; else empty.
     """
 
     def __init__(self, number: str = "", *, again: bool = False) -> None:
@@ -32,6 +33,7 @@ class Step:
         self.sentence = ""
         self.ok = True
         self.details: dict[str, Any] = {}
+        self.unwritten: tuple[str, ...] = ()
 
     def ran(self, result: Result) -> Result:
         """Take the command that was run, for the journal."""
@@ -69,7 +71,8 @@ class Gate:
         """Lock, write the journal, do the block, write the journal again.
 
         `messages` are what it is about, to be known also after it was cut off; `ids`, where only those are known.
-        Raises `Refused` for read-only, where another action is running, or the journal cannot be written.
+        Raises `Refused` for read-only, where another action is running, or the journal cannot be written before;
+        what it cannot take afterwards is a note of the step: the action is done.
         """
         self.refuse_read_only(name)
         with self._locked():
@@ -107,15 +110,18 @@ class Gate:
         return self._going_on.begin(step.number)
 
     def _end(self, begun: Entry, state: Phase, sentence: str, step: Step) -> None:
-        self._journal.end(begun, state, sentence, undo=begun.undo, **step.details)
-        self._forget()
+        try:
+            self._journal.end(begun, state, sentence, undo=begun.undo, **step.details)
+        except Refused as error:
+            step.unwritten = (str(error),)
+        else:
+            self._forget()
 
     def _failed(self, begun: Entry, step: Step, error: BaseException) -> None:
         known = isinstance(error, Refused | CommandFailed)
         sentence = str(error) if known else f"It was stopped ({type(error).__name__}). {step.sentence}".strip()
         # The error itself is what must be told, if the journal cannot be written either.
-        with suppress(Refused):
-            self._end(begun, "failed", sentence, step)
+        self._end(begun, "failed", sentence, step)
 
     def _forget(self) -> tuple[Entry, ...]:
         """Forget what was kept of actions that have ended, and return those that have not."""

@@ -21,8 +21,10 @@ class GoesOn:
 
     def end(self) -> None:
         """Let go of it: it has ended as it should."""
-        self._path.unlink(missing_ok=True)
-        os.close(self._descriptor)
+        try:
+            self._path.unlink(missing_ok=True)
+        finally:
+            os.close(self._descriptor)
 
 
 class GoingOn:

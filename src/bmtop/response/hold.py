@@ -43,7 +43,7 @@ def hold_or_release(postfix: Postfix, plan: Plan, progress: Progress, action: Ab
                 notes = _look_again(postfix, [m for m in wanted if m.id in acted], active, left_out)
         done = tuple(m.id for m in wanted if m.id not in left_out)
         step.sentence = " ".join((f"{len(done):,} of {len(plan.messages):,} messages {done_word}.", *notes))
-        return Outcome(plan, done, left_out, command=command, notes=notes)
+    return Outcome(plan, done, left_out, command=command, notes=(*notes, *step.unwritten))
 
 
 def _look_again(

@@ -12,6 +12,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 from bmtop.checked import Refused
@@ -90,7 +91,7 @@ def state_folder(folder: Path) -> None:
 class Journal:
     """The journal in the state folder. Reading makes no file; writing makes it, mode 0600, append-only.
 
-    `problem` is a sentence where it could not be read the last time, else empty.
+    It may be read from any thread. `problem` is a sentence where it could not be read the last time, else empty.
     """
 
     def __init__(self, state: Path) -> None:
@@ -99,32 +100,14 @@ class Journal:
         self._entries: list[Entry] = []
         self._read_to = 0
         self._identity: tuple[int, int] | None = None
+        self._reading = Lock()
         self.problem = ""
 
     def begin(self, number: str, action: str, target: str, **details: Any) -> Entry:
         """Write that an action begins; returns its entry. Raises `Refused` where that cannot be written."""
-        return self._append(Entry(number, time.time(), whoami(), action, target, "begun", "", **details))
-
-    def end(self, begun: Entry, state: Phase, sentence: str, **details: Any) -> Entry:
-        """Write how the action ended, and who ended it."""
-        return self._append(
-            Entry(begun.number, time.time(), whoami(), begun.action, begun.target, state, sentence, **details)
-        )
-
-    def _append(self, entry: Entry) -> Entry:
-        state_folder(self._state)
-        line = json.dumps({name: getattr(entry, name) for name in Entry.__slots__}) + "\n"
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        entry = Entry(number, time.time(), whoami(), action, target, "begun", "", **details)
         try:
-            descriptor = os.open(self._path, flags, 0o600)
-            try:
-                is_new = os.fstat(descriptor).st_size == 0
-                _write_whole(descriptor, line.encode("ascii"))
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            if is_new:
-                sync_folder(self._state)
+            self._append(entry)
         except OSError as error:
             raise Refused(
                 f"The journal {self._path} cannot be written ({(error.strerror or 'no').lower()}), and no action"
@@ -132,21 +115,51 @@ class Journal:
             ) from None
         return entry
 
+    def end(self, begun: Entry, state: Phase, sentence: str, **details: Any) -> None:
+        """Write how the action ended, and who ended it. Raises `Refused` where that cannot be written."""
+        entry = Entry(begun.number, time.time(), whoami(), begun.action, begun.target, state, sentence, **details)
+        try:
+            self._append(entry)
+        except OSError as error:
+            raise Refused(
+                f"This was done, but could not be written into the journal {self._path}"
+                f" ({(error.strerror or 'no').lower()}): make room; the next start will say that it was cut off, as"
+                " its end is not known."
+            ) from None
+
+    def _append(self, entry: Entry) -> None:
+        """Write an entry, and return once it would survive a power cut. Raises `OSError`, or `Refused`."""
+        state_folder(self._state)
+        line = json.dumps({name: getattr(entry, name) for name in Entry.__slots__}) + "\n"
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self._path, flags, 0o600)
+        try:
+            is_new = os.fstat(descriptor).st_size == 0
+            _write_whole(descriptor, line.encode("ascii"))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if is_new:
+            sync_folder(self._state)
+
     def entries(self, last: int) -> tuple[Entry, ...]:
         """Return the newest entries, oldest first; others' too, as they come in."""
-        self._catch_up()
-        return tuple(self._entries[-last:] if last else ())
+        with self._reading:
+            self._catch_up()
+            return tuple(self._entries[-last:] if last else ())
 
     def unfinished(self, left: Collection[str] = ()) -> tuple[Entry, ...]:
         """Return the actions that began and never ended; one on an account has ended once the same was done again.
 
         Those numbered in `left` were done, and what was to go on from then was cut off.
         """
-        self._catch_up()
-        ends = [e for e in self._entries if e.state == "failed" or (e.state == "done" and e.number not in left)]
+        with self._reading:
+            self._catch_up()
+            entries = tuple(self._entries)
+        ends = [e for e in entries if e.state == "failed" or (e.state == "done" and e.number not in left)]
         ended = {entry.number for entry in ends}
         again = {(e.action, e.target): e.time for e in ends if e.state == "done" and not e.ids}
-        begun = [e for e in self._entries if e.state == "begun" and e.number not in ended]
+        begun = [e for e in entries if e.state == "begun" and e.number not in ended]
         return tuple(e for e in begun if e.ids or again.get((e.action, e.target), 0) < e.time)
 
     def _catch_up(self) -> None:

@@ -44,7 +44,7 @@ class KeepHolding:
     """Begin it, call `tick` several times a second, and end it; all block for a moment, from any thread.
 
     `held` counts the messages that it put on hold, `missed` those that had left before. `problem` is a sentence
-    while it cannot work, else empty.
+    while it cannot work, else empty. `notes` are sentences that its beginning leaves to be told.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class KeepHolding:
         self.held: list[QueueId] = []
         self.missed = 0
         self.problem = ""
+        self.notes: tuple[str, ...] = ()
         self.on = False
         self._postfix = postfix
         self._gate = gate
@@ -88,31 +89,39 @@ class KeepHolding:
 
     def begin(self) -> None:
         """Switch it on: what comes into the queue from now on is held. Raises `Refused` or `CommandFailed`."""
-        with (
-            self._busy,
-            self._gate.action("keep holding", self.target, filter=self._wanted.as_dict()) as step,
-        ):
-            self.held, self.missed, self.problem = [], 0, ""
-            self._read_log()
-            self._named.clear()
-            self._tried.clear()
-            self._known = {name for name, path in self._files() if _is_whole(path)}
-            self._goes_on = self._gate.goes_on(step)
-            self.on = True
-            step.sentence = f"What {self.target} newly queues is put on hold."
+        with self._busy:
+            with self._gate.action("keep holding", self.target, filter=self._wanted.as_dict()) as step:
+                self.held, self.missed, self.problem = [], 0, ""
+                self._read_log()
+                self._named.clear()
+                self._tried.clear()
+                self._known = {name for name, path in self._files() if _is_whole(path)}
+                self._goes_on = self._gate.goes_on(step)
+                self.on = True
+                step.sentence = f"What {self.target} newly queues is put on hold."
+            self.notes = step.unwritten
 
     def end(self) -> Done:
-        """Switch it off, after a last look. Raises `Refused` where the journal cannot be written."""
+        """Switch it off, after a last look; a note says so where that could not be written into the journal."""
         with self._busy:
             self._next_look = 0.0
             self._tick()
             self.on = False
-            with self._gate.action("stop holding", self.target, ids=self.held) as step:
-                step.sentence = self.sentence
-                if self._goes_on is not None:
-                    self._goes_on.end()
-                    self._goes_on = None
-            return Done("stop holding", self.target, True, self.sentence)
+            try:
+                with self._gate.action("stop holding", self.target, ids=self.held) as step:
+                    step.sentence = self.sentence
+                    self._let_go()
+                notes = step.unwritten
+            except Refused as error:
+                notes = (f"It is off, but that could not be written into the journal: {error}",)
+            finally:
+                self._let_go()
+            return Done("stop holding", self.target, True, self.sentence, notes=notes)
+
+    def _let_go(self) -> None:
+        goes_on, self._goes_on = self._goes_on, None
+        if goes_on is not None:
+            goes_on.end()
 
     def tick(self) -> int:
         """Hold what is new, while it is on, and return how many messages that was.
@@ -223,24 +232,28 @@ class KeepHolding:
         return None
 
     def _is_meant(self, message: Message) -> bool:
-        envelope = message.envelope
-        if envelope is not None and self._is_from_them(envelope.login, envelope.client):
+        envelope, named = message.envelope, message.id in self._named
+        theirs = envelope is not None and self._is_from_them(envelope.login, envelope.client)
+        if theirs and (named or not self._wanted.without_login):
             return True
-        # Back from a content filter: the log and the queue file must both say that it is the same mail.
-        if message.id not in self._named:
+        if not (theirs or named):
             return False
+        # Back from a content filter, which passes the client on, but no login: the log and the queue file must
+        # both say that it is the same mail.
         envelope = envelopes(self._postfix, [message.id]).get(message.id)
         if envelope is None:
             return False
         if envelope.origin is not None:
             return envelope.origin in self._named
+        if theirs:
+            return True
         origin = self._lineage.origin(message.opened(envelope))
         return origin is not None and self._is_from_them(origin.login, origin.client)
 
 
 def _more_than_source(wanted: Filter) -> bool:
-    only_source = Filter(login=wanted.login, clients=wanted.clients, not_clients=wanted.not_clients)
-    return wanted != only_source
+    names = ("login", "without_login", "clients", "not_clients")
+    return wanted != Filter(**{name: getattr(wanted, name) for name in names})
 
 
 def _is_whole(path: str) -> bool:

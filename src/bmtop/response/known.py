@@ -49,7 +49,7 @@ class KnownRelays:
                 stamp = time.strftime("%Y-%m-%d", time.localtime())
                 self._write([*self._lines(), f"{short(marked)}  # {whoami()}, {stamp}"])
                 step.sentence = f"{short(marked)} is known as an honest relay now."
-            return step.sentence
+        return " ".join((step.sentence, *step.unwritten))
 
     def unmark(self, gate: Gate, client: str) -> str:
         """Take a client, or a range, off the list; return what was done in a sentence. Raises as `mark` does."""
@@ -59,12 +59,12 @@ class KnownRelays:
             if listed:
                 self._write([line for line in self._lines() if not _entry(line) or network(_entry(line)) != marked])
             # One that was cut off may have done it already.
-            if listed or step.again:
-                step.sentence = f"{short(marked)} is no known relay any more."
-                return step.sentence
-            around = next((str(one) for one in self.read() if _within(marked, one)), None)
-            where = f" itself; {around} is: take that off" if around else ""
-            raise Refused(f"{short(marked)} is not on the list of known relays{where}.")
+            if not listed and not step.again:
+                around = next((str(one) for one in self.read() if _within(marked, one)), None)
+                where = f" itself; {around} is: take that off" if around else ""
+                raise Refused(f"{short(marked)} is not on the list of known relays{where}.")
+            step.sentence = f"{short(marked)} is no known relay any more."
+        return " ".join((step.sentence, *step.unwritten))
 
     def _lines(self) -> list[str]:
         try:

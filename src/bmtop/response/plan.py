@@ -69,12 +69,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Restored:
-    """What came of an undo: `ids` are back on hold, `renamed` maps an old id to the one it has now."""
+    """What came of an undo: `ids` are back on hold, `renamed` maps an old id to the one it has now.
+
+    `notes` are sentences for the user.
+    """
 
     undo: str
     ids: tuple[QueueId, ...]
     renamed: Mapping[QueueId, QueueId] = field(default_factory=dict)
     failed: Mapping[QueueId, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `bmtop undo --json` prints."""
@@ -83,6 +87,7 @@ class Restored:
             "restored": list(self.ids),
             "renamed": dict(self.renamed),
             "failed": dict(self.failed),
+            "notes": list(self.notes),
         }
 
 

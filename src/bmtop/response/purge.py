@@ -52,7 +52,8 @@ def purge(
         step.ok = not run.failure
         notes = tuple(filter(None, (*run.notes, *dropped, run.failure)))
         step.sentence = " ".join((run.sentence, *notes))
-        return Outcome(plan, run.done, run.left_out, undo=undo if run.done else None, command=command, notes=notes)
+    notes += step.unwritten
+    return Outcome(plan, run.done, run.left_out, undo=undo if run.done else None, command=command, notes=notes)
 
 
 class _Purge:

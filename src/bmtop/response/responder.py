@@ -232,15 +232,17 @@ class Responder:
         return Runbook(self, messages, self._untrust, login=login, client=client, clock=clock)
 
     def note(self, action: str, target: str, sentence: str, *, ok: bool) -> None:
-        """Write something into the journal that was seen, not done."""
+        """Write something into the journal that was seen, not done. Raises `Refused` where that cannot be written."""
         with self._gate.action(action, target) as step:
             step.ok, step.sentence = ok, sentence
+        if step.unwritten:
+            raise Refused(*step.unwritten)
 
     # Trust
 
     def prepare_untrust(self, client: Client) -> Change:
         """Return what takes a client out of mynetworks, nothing being changed yet; raises `NotTrusted` as well."""
-        return self._trust.prepare(client)
+        return self._trust.prepare(client, self._journal)
 
     def prepare_trust_again(self, client: Client) -> Change:
         """Return what takes the untrust of a client back, nothing being changed yet."""
@@ -292,8 +294,13 @@ class Responder:
         return take_back(self._postfix, self._gate, cut_off, progress)
 
     def leave(self, cut_off: Entry) -> None:
-        """Leave an action that was cut off as it is, and let go of what it had only begun to deal with."""
+        """Leave an action that was cut off as it is, and let go of what it had only begun to deal with.
+
+        Raises `Refused` where the journal cannot take that.
+        """
         leave(self._postfix, self._gate, self._copies(), cut_off)
+        if cut_off.number in {entry.number for entry in self.unfinished()}:
+            raise Refused("That it was left so could not be written into the journal: make room; it is asked again.")
 
 
 def describe(plan: Plan) -> str:

@@ -37,8 +37,8 @@ def undo(
         restored = tuple(run.restored.values())
         step.ok = not run.failed
         step.sentence = f"{len(restored):,} of {len(restored) + len(run.failed):,} messages are back, on hold."
-        renamed = {old: new for old, new in run.restored.items() if old != new}
-        return Restored(name, restored, renamed, run.failed)
+    renamed = {old: new for old, new in run.restored.items() if old != new}
+    return Restored(name, restored, renamed, run.failed, step.unwritten)
 
 
 def _wait_for_postsuper(postfix: Postfix, progress: Progress) -> None:

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any, Literal
+from typing import Any
 
 from bmtop.bluemind import BlueMind
 from bmtop.checked import Client, Refused
@@ -16,17 +16,15 @@ from bmtop.incident.selection import Network
 from bmtop.incident.territory import Address, address_of
 from bmtop.postfix import networks
 from bmtop.postfix.instance import Postfix
+from bmtop.response import untrusts
 from bmtop.response.gate import Gate, Step
 from bmtop.response.journal import Entry, Journal
+from bmtop.response.untrusts import TRUST_AGAIN, UNTRUST, Through
 from bmtop.server import CommandFailed
 
-_UNTRUST, _TRUST_AGAIN = "untrust", "trust again"
 # BlueMind passes its setting on to Postfix in the background.
 _PASSED_ON = 30.0
 _LOOK_AGAIN = 0.5
-_LOOKED_BACK = 100_000
-
-Through = Literal["bluemind", "postfix"]
 
 
 class NotTrusted(Refused):
@@ -39,7 +37,8 @@ class Change:
 
     `replaced` has each entry that let the client in, with what stands in its place. Without `explicit`,
     main.cf did not set mynetworks, and `before` is Postfix's default. `of` is the number of the journal's
-    entry that this takes back.
+    entry that this takes back. `made` tells that mynetworks has it already, by one that was cut off: what is left
+    is to have Postfix read it.
     """
 
     client: Client
@@ -49,6 +48,7 @@ class Change:
     through: Through = "postfix"
     explicit: bool = True
     of: str | None = None
+    made: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Changed:
         """Return the object that `bmtop untrust --json` prints."""
         change = self.change
         return {
-            "action": _UNTRUST if change.of is None else _TRUST_AGAIN,
+            "action": UNTRUST if change.of is None else TRUST_AGAIN,
             "dry_run": self.dry_run,
             "client": str(change.client),
             "through": change.through,
@@ -151,14 +151,20 @@ class Untrust:
         self._bluemind = bluemind if bluemind is not None and bluemind.present() else None
         self._own = own
 
-    def prepare(self, client: Client) -> Change:
-        """Return what would be changed, nothing being changed yet.
+    def prepare(self, client: Client, journal: Journal) -> Change:
+        """Return what would be changed, nothing being changed yet; or what is left of an untrust that was cut off.
 
         Raises `Refused` for the server's own addresses, and where something would go on to let the client in.
         """
         if networks.territory(self._postfix, self._own).is_own(client):
             raise Refused(f"{client} is an address of this mail server itself, which must stay trusted.")
-        change = self._plan(client)
+        try:
+            change = self._plan(client)
+        except NotTrusted:
+            entry = untrusts.cut_off(journal, client)
+            if entry is None or self._lets_in(client) is not None:
+                raise
+            return _made(journal, entry)
         self._refuse_left(change)
         return change
 
@@ -195,17 +201,34 @@ class Untrust:
             "entry": change.replaced[0][0] if change.replaced else None,
             "of": change.of,
         }
-        action = _UNTRUST if change.of is None else _TRUST_AGAIN
+        action = UNTRUST if change.of is None else TRUST_AGAIN
         with gate.action(action, change.client, filter=record) as step:
-            now = self._bluemind_setting() if change.through == "bluemind" else self._raw()
-            if networks.entries(now) != networks.entries(change.before):
+            now = self._setting(change.through)
+            if self._is_made(change, now):
+                command, notes = self._reload(step)
+            elif networks.entries(now) != networks.entries(change.before):
                 raise Refused(f"mynetworks was changed meanwhile, to {now!a}; look again, then do it anew.")
-            if change.through == "bluemind":
+            elif change.through == "bluemind":
                 command, notes = self._through_bluemind(change, step)
             else:
                 command, notes = self._through_postfix(change, step)
             step.ok, step.sentence = self._seen(change)
-            return Changed(change, step.ok, step.sentence, self._raw(), command, (*notes, *self._notes(change)))
+            raw, notes = self._raw(), (*notes, *self._notes(change))
+        return Changed(change, step.ok, step.sentence, raw, command, (*notes, *step.unwritten))
+
+    def _is_made(self, change: Change, now: str) -> bool:
+        """Tell whether the setting has the change, whatever else was changed since."""
+        if change.of is not None:
+            return networks.entries(now) == networks.entries(change.after)
+        try:
+            plan(now, change.client)
+        except NotTrusted:
+            return self._lets_in(change.client) is None
+        return False
+
+    def _reload(self, step: Step) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        result = step.ran(self._postfix.run("postfix", "reload"))
+        return result.check("mynetworks is changed in main.cf; reload Postfix.").command, ()
 
     def _through_postfix(self, change: Change, step: Step) -> tuple[tuple[str, ...], tuple[str, ...]]:
         arguments = ("-e", f"mynetworks={change.after}") if change.explicit or not change.of else ("-X", "mynetworks")
@@ -261,18 +284,36 @@ class Untrust:
     # Taking it back
 
     def prepare_again(self, journal: Journal, client: Client | None = None) -> Change:
-        """Return what takes back the newest untrust, or that of `client`. Raises `Refused` where there is none."""
-        for entry in reversed(_standing(journal)):
+        """Return what takes back the newest untrust, or that of `client`.
+
+        Raises `Refused` where there is none, and where later ones must be taken back first.
+        """
+        for entry in reversed(untrusts.standing(journal)):
             if client is None or entry.target == client:
-                return _back(entry, _after(journal, entry))
+                back = _back(journal, entry)
+                now = self._setting(back.through)
+                self._refuse_later(journal, entry, now)
+                return replace(back, made=networks.entries(now) == networks.entries(back.after))
         if journal.problem:
             raise Refused(journal.problem)
         whom = f"Nothing was done to {client}" if client else "No client was untrusted"
         raise Refused(f"{whom} that could be taken back; see the journal.")
 
+    def _refuse_later(self, journal: Journal, entry: Entry, now: str) -> None:
+        """Raise `Refused` where other untrusts led from what this one left to what mynetworks is `now`."""
+        later = untrusts.later(journal, entry, now)
+        if later:
+            were, those = ("was", "that") if len(later) == 1 else ("were", "those")
+            first = ", then ".join(f"`bmtop untrust {client} --undo`" for client in later)
+            clients = " and ".join(reversed(later))
+            raise Refused(f"{clients} {were} untrusted after {entry.target}; take {those} back first: {first}.")
+
     # What Postfix and BlueMind say
 
-    def _bluemind_setting(self) -> str:
+    def _setting(self, through: Through) -> str:
+        """Return mynetworks as BlueMind has it, or as main.cf does."""
+        if through == "postfix":
+            return self._raw()
         if self._bluemind is None:
             raise Refused("It was done through BlueMind, which is not to be found here now; set mynetworks there.")
         return self._bluemind.mynetworks()
@@ -309,30 +350,20 @@ def _stands_elsewhere(mynetworks: str, client: Client, entry: str) -> str:
 
 def untrusted(journal: Journal) -> dict[str, tuple[str, float]]:
     """Return each client that is untrusted now, with the entry that had let it in, and the moment it went."""
-    ended = {entry.number: entry.time for entry in journal.entries(_LOOKED_BACK)}
-    return {entry.target: (str(entry.filter.get("entry")), ended[entry.number]) for entry in _standing(journal)}
+    ended = {entry.number: entry.time for entry in journal.entries(untrusts.LOOKED_BACK)}
+    standing = untrusts.standing(journal)
+    return {entry.target: (str(entry.filter.get("entry")), ended[entry.number]) for entry in standing}
 
 
-def _standing(journal: Journal) -> list[Entry]:
-    """Return the beginning of every untrust that was not taken back, oldest first; one that was cut off, too."""
-    entries = journal.entries(_LOOKED_BACK)
-    begun = {entry.number: entry for entry in entries if entry.state == "begun"}
-    back = {e.number for e in entries if e.action == _TRUST_AGAIN and e.state == "done"}
-    gone = {str(begun[number].filter.get("of")) for number in back if number in begun}
-    # What ran no command has changed nothing.
-    gone |= {e.number for e in entries if e.state == "failed" and not e.command}
-    return [entry for entry in begun.values() if entry.action == _UNTRUST and entry.number not in gone]
+def _back(journal: Journal, begun: Entry) -> Change:
+    """Return what takes an untrust back."""
+    before, after = untrusts.before(begun), untrusts.after(journal, begun)
+    explicit = begun.filter.get("explicit") is not False
+    return Change(Client(begun.target), after, before, (), untrusts.through(begun), explicit, begun.number)
 
 
-def _after(journal: Journal, begun: Entry) -> str:
-    """Return the value that an untrust left: BlueMind's own word where it gave one."""
-    entries = journal.entries(_LOOKED_BACK)
-    said = [str(e.filter["after"]) for e in entries if e.number == begun.number and "after" in e.filter]
-    return said[-1] if said else ""
-
-
-def _back(entry: Entry, now: str) -> Change:
-    before = entry.filter
-    through: Through = "bluemind" if before.get("through") == "bluemind" else "postfix"
-    explicit = before.get("explicit") is not False
-    return Change(Client(entry.target), now, str(before.get("before", "")), (), through, explicit, entry.number)
+def _made(journal: Journal, begun: Entry) -> Change:
+    """Return an untrust that was cut off, as it was meant. Raises `NotTrusted` where its record makes no sense."""
+    back = _back(journal, begun)
+    meant = plan(back.after, back.client)
+    return replace(meant, after=back.before, through=back.through, explicit=back.explicit, made=True)

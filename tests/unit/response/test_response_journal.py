@@ -6,16 +6,21 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from bmtop.checked import QueueId, Refused
+from bmtop.commands import postfix_of
+from bmtop.config import Settings
 from bmtop.incident.message import Envelope, Message
 from bmtop.response.gate import Gate
 from bmtop.response.journal import Journal, whoami
 from bmtop.response.pending import Pending
+from bmtop.response.responder import Responder
 
 MESSAGE = Message(QueueId("ABCDE012345"), "deferred", 17, 300, "s@x.example", (), envelope=Envelope("bob", None))
 
@@ -99,6 +104,24 @@ def test_another_journal_sees_it_at_once_and_also_after_rotation(state: Path, ga
     with gate.action("hold", "carol"):
         pass
     assert [e.target for e in other.entries(10)] == ["carol", "carol"]
+
+
+def test_threads_that_read_the_same_journal_at_once_see_each_line_once(state: Path, gate: Gate) -> None:
+    with gate.action("hold", "bob"):
+        pass
+    line = (state / "journal.jsonl").read_text().splitlines()[0]
+    with (state / "journal.jsonl").open("w") as file:
+        file.writelines(line.replace('"bob"', f'"{n}"') + "\n" for n in range(2000))
+    for _ in range(20):
+        journal, together = Journal(state), Barrier(8)
+
+        def look(journal: Journal = journal, together: Barrier = together) -> tuple[str, ...]:
+            together.wait(30)
+            return tuple(entry.target for entry in journal.entries(10_000))
+
+        with ThreadPoolExecutor(8) as threads:
+            seen = {look.result() for look in [threads.submit(look) for _ in range(8)]}
+        assert seen == {tuple(str(n) for n in range(2000))}
 
 
 UNDER_WAY = """
@@ -192,6 +215,46 @@ def test_a_full_disk_stops_an_action_before_it_begins(state: Path, gate: Gate, m
     assert not began
     # Not even half a line is left.
     assert (state / "journal.jsonl").read_bytes() == before
+
+
+@pytest.fixture
+def end_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No room for the end of an action."""
+    real = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        if b'"state": "begun"' in data or b'"number"' not in data:
+            return real(descriptor, data)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+
+
+@pytest.mark.usefixtures("end_less")
+def test_an_action_whose_end_cannot_be_written_is_done_with_a_note(state: Path, gate: Gate) -> None:
+    with gate.action("purge", "bob", messages=[MESSAGE]) as step:
+        pass
+    (note,) = step.unwritten
+    assert "no space left on device" in note
+    assert "make room" in note
+    (entry,) = gate.unfinished()
+    assert [m.id for m in gate.messages(entry)] == [MESSAGE.id]
+    # What had failed says why, whatever the journal takes.
+    with pytest.raises(Refused, match=r"^No\.$"), gate.action("hold", "bob"):
+        raise Refused("No.")
+
+
+@pytest.mark.usefixtures("end_less")
+def test_what_is_nothing_but_a_line_of_the_journal_is_refused(state: Path, gate: Gate) -> None:
+    (state.parent / "main.cf").write_text(f"compatibility_level = 3.6\nqueue_directory = {state.parent}\n")
+    settings = Settings(state=state, postfix=state.parent)
+    responder = Responder(settings, postfix_of(settings))
+    with pytest.raises(Refused, match="no space left"):
+        responder.note("watch", "bob", "All is quiet.", ok=True)
+    (entry,) = responder.unfinished()
+    with pytest.raises(Refused, match="asked again"):
+        responder.leave(entry)
+    assert responder.unfinished() == (entry,)
 
 
 def test_a_journal_or_lock_that_is_a_link_is_not_followed(state: Path, gate: Gate, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ def _client(target: Target, what: str) -> Client:
 def before_and_after(change: Change) -> list[Line]:
     """Return what mynetworks is and will be, an entry a line where something changes."""
     where = "BlueMind's setting mynetworks" if change.through == "bluemind" else "mynetworks"
+    if change.made:
+        return [(Cell(f"{where} has it already, by one that was cut off; what is left is to have Postfix read it."),)]
     told: list[Line] = [
         (Cell(f"{where} before", "dim"),),
         (Cell(f"  {change.before or '(empty)'}"),),
