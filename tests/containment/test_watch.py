@@ -10,16 +10,8 @@ STEPS = ("password", "sessions", "cache", "connections")
 BOT, OTHER, HERE = "203.0.113.60", "198.51.100.9", "127.0.0.1"
 
 
-def sign(
-    at: float,
-    since: float | None,
-    *,
-    kind: Kind = "sent",
-    client: str = BOT,
-    own: bool = False,
-    login: str | None = None,
-) -> Sign:
-    return Sign(kind, at, client, (client, since), since, own=own, login=login)
+def sign(at: float, since: float | None, *, kind: Kind = "sent", client: str = BOT, own: bool = False) -> Sign:
+    return Sign(kind, at, client, (client, since), since, own=own)
 
 
 def watch(*, begun: float = 1000.0, steps: tuple[str, ...] = STEPS, **done: float) -> Watch:
@@ -303,11 +295,6 @@ class TestClient:
         made.saw(sign(1020, 1015))
         assert alarm(made).missing == ("untrust",)
         assert "something lets it in still" in alarm(made).sentence
-
-    def test_it_has_a_login_now(self, made: Watch) -> None:
-        made.done("untrust", 1010)
-        made.saw(sign(1020, 1015, login="alice@example.com"))
-        assert alarm(made).sentence == "203.0.113.60 sends as alice@example.com now: contain that login, too."
 
     def test_it_is_contained(self, made: Watch) -> None:
         made.done("untrust", 1010)

@@ -35,7 +35,6 @@ class Sign:
     connection: Hashable
     connected: float | None
     own: bool = False
-    login: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +229,6 @@ class Watch:
             return "untrust" if "untrust" in self._steps else "password"
         if sign.time <= barrier[1]:
             return None
-        if barrier[0] == "untrust" and sign.login is not None:
-            return "login"
         if sign.own and barrier[0] != "untrust":
             return self._missing_here(sign)
         emptied = self._done.get("cache", 0.0)
@@ -272,8 +269,6 @@ class Watch:
                     f"It logged in {when}, from {clients}, past an empty cache: somebody has the new password; if"
                     " that is not its owner, suspend the account."
                 )
-            case "login":
-                return f"{sign.client} sends as {sign.login} now: contain that login, too."
             case _ if barrier:
                 return f"Still relaying {when}, over a new connection from {clients}: something lets it in still."
         return f"Still relaying, from {clients}: it is still trusted; take it out of mynetworks."

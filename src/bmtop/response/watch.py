@@ -116,32 +116,30 @@ class Lookout:
             return
         self._problems["log"] = self._problems["deliveries"] = ""
         for handed in self._signs_among([event for event in news if isinstance(event, Handed)]):
-            self._saw("sent", handed.time, handed.client, handed.login, handed.connection)
+            self._saw("sent", handed.time, handed.client, handed.connection)
         for event in news:
             if isinstance(event, LoggedIn) and self._is_login(event.connection):
-                self._saw("logged in", event.time, event.connection.client, None, event.connection)
+                self._saw("logged in", event.time, event.connection.client, event.connection)
         for key, connection in list(self._seen.items()):
             if connection.ended is not None:
                 self._watch.ended(key)
                 del self._seen[key]
 
-    def _saw(self, kind: Kind, when: float, client: str, login: str | None, connection: Connection) -> None:
+    def _saw(self, kind: Kind, when: float, client: str, connection: Connection) -> None:
         key = (connection.pid, connection.since)
         self._seen[key] = connection
-        self._watch.saw(self._sign(kind, when, client, connection.since, key, login))
+        self._watch.saw(self._sign(kind, when, client, connection.since, key))
 
-    def _sign(
-        self, kind: Kind, when: float, client: str, since: float | None, key: Hashable, login: str | None = None
-    ) -> Sign:
-        return Sign(kind, when, client, key, since, own=self._territory.is_own(client), login=login)
+    def _sign(self, kind: Kind, when: float, client: str, since: float | None, key: Hashable) -> Sign:
+        return Sign(kind, when, client, key, since, own=self._territory.is_own(client))
 
     def _signs_among(self, news: Sequence[Handed]) -> list[Handed]:
         """Return what shows that they go on; from a client, mail to our own people is no relaying."""
         theirs = [h for h in news if self._wanted.matches_source(h.login, h.client, self._accounts)]
         if self._wanted.login is not None:
             return theirs
-        inward = self._inward([h.id for h in theirs if h.login is None])
-        return [h for h in theirs if h.login is not None or h.id not in inward]
+        inward = self._inward([h.id for h in theirs])
+        return [h for h in theirs if h.id not in inward]
 
     def _inward(self, ids: Sequence[str]) -> set[str]:
         """Return those ids whose mail is seen to be for our own people alone: in the queue, or by its deliveries."""
