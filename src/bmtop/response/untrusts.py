@@ -38,7 +38,7 @@ def cut_off(journal: Journal, client: Client) -> Entry | None:
 def later(journal: Journal, entry: Entry, now: str) -> list[str]:
     """Return whom the untrusts took out that led from `entry` to mynetworks as it is `now`, newest first.
 
-    None where something else changed it.
+    Empty where something else changed it.
     """
     names: list[str] = []
     left, value = standing(journal), entries(after(journal, entry))
