@@ -56,6 +56,11 @@ class _Open:
         self.lines = WholeLines()
         self.tail = self._before(offset)
 
+    @property
+    def written(self) -> float:
+        """When it was last written to, in epoch seconds."""
+        return os.fstat(self.file.fileno()).st_mtime
+
     def _before(self, offset: int) -> bytes:
         size = min(_TAIL, offset)
         return os.pread(self.file.fileno(), size, offset - size)
@@ -214,13 +219,20 @@ class LogFollower:
         found: list[_Open] = []
         known = {last, *self.identities}
         for path in rotated(self.path):
+            if path.suffix == ".gz":
+                break
             try:
-                status = path.stat()
-                if path.suffix == ".gz" or status.st_mtime < moment or identity(status) == last:
-                    break
-                if identity(status) not in known:
-                    found.insert(0, _Open(path))
+                # What has this name may be another file a moment later: only what is open can be judged.
+                file = _Open(path)
             except OSError:
+                break
+            is_new = file.identity not in known
+            if is_new and file.written >= moment:
+                known.add(file.identity)
+                found.insert(0, file)
+                continue
+            file.file.close()
+            if is_new or file.identity == last:
                 break
         return found
 
