@@ -58,7 +58,8 @@ class Site:
 
     def journal(self) -> list[dict[str, Any]]:
         """The actions in the journal that have ended, as they lie in its file, with the ids that they began with."""
-        lines = (self.settings.state / "journal.jsonl").read_text().splitlines()
+        file = self.settings.state / "journal.jsonl"
+        lines = file.read_text().splitlines() if file.exists() else []
         begun = {entry["number"]: entry["ids"] for entry in map(json.loads, lines) if entry["state"] == "begun"}
         ends = [entry for entry in map(json.loads, lines) if entry["state"] != "begun"]
         return [{**entry, "ids": begun[entry["number"]]} for entry in ends]
