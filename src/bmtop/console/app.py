@@ -19,6 +19,7 @@ from textual.worker import Worker, WorkerFailed, WorkerState
 from bmtop import fault
 from bmtop.checked import Refused
 from bmtop.console.acting import Acting
+from bmtop.console.after_start import finish_start
 from bmtop.console.deeds.leaving import may_leave
 from bmtop.console.deeds.runner import READ_ONLY, UNDER_WAY, Runner
 from bmtop.console.deeds.unfinished import unfinished
@@ -33,7 +34,6 @@ from bmtop.console.table import Table
 from bmtop.console.terminal import Terminal
 from bmtop.console.text import MASKED, shown
 from bmtop.console.theme import BMTOP
-from bmtop.console.whole import load
 from bmtop.incident.picture import Picture
 from bmtop.server import CommandFailed
 from bmtop.visible import visible
@@ -94,7 +94,7 @@ class BmtopApp(App[None]):
         for number in (signal.SIGHUP, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, partial(self.exit, return_code=128 + number))
         self._reading = self.run_worker(self._monitor.run(), name="reading", exit_on_error=False)
-        self.run_worker(load(), name="loading")
+        self.run_worker(finish_start(), name="finishing")
         self._runner.start(unfinished(self._runner))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:

@@ -10,8 +10,8 @@ _LATER = ("bmtop.bluemind.exchange", "textual.scrollbar", "textual.system_comman
 _AFTER = 1.0
 
 
-async def load() -> None:
-    """Load the rest of the program. What is missing is said where it is needed."""
+async def finish_start() -> None:
+    """Load the rest of the program, and look for rubbish from then on. What is missing is said where it is needed."""
     await asyncio.sleep(_AFTER)
     for name in _LATER:
         with suppress(ImportError, SyntaxError):
