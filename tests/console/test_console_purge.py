@@ -1,6 +1,8 @@
 """Hold, purge and undo, from the key to the result: what is confirmed is what was seen."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -10,7 +12,7 @@ from bmtop.response.copies import NoRoom
 from bmtop.response.journal import Entry
 from bmtop.response.plan import UndoCopy
 from bmtop.server import CommandFailed
-from tests.console.desk import BOT, HONEST, NOW, STOLEN, Hands, console, message, queue
+from tests.console.desk import BOT, HONEST, NOW, STOLEN, Desk, Hands, User, console, message, queue
 
 
 async def test_a_purge_deletes_what_was_listed_and_nothing_else() -> None:
@@ -153,14 +155,21 @@ async def test_without_room_for_a_copy_the_purge_asks_before_it_goes_on() -> Non
     assert hands.without_undo == [False, False, True]
 
 
-async def test_a_long_action_shows_how_far_it_is_and_can_be_stopped() -> None:
-    hands = Hands(desk := queue(8))
+@asynccontextmanager
+async def in_the_middle_of_a_purge(desk: Desk, hands: Hands) -> AsyncIterator[User]:
+    """A console that has deleted half of eight messages; `hands.go` lets it go on."""
     hands.go.clear()
     async with console(desk, hands) as user:
         await user.press("d")
         await user.sees("8 of 8 messages chosen")
         await user.press("y")
         await user.sees("deleting 4 of 8")
+        yield user
+
+
+async def test_a_long_action_shows_how_far_it_is_and_can_be_stopped() -> None:
+    hands = Hands(desk := queue(8))
+    async with in_the_middle_of_a_purge(desk, hands) as user:
         await user.press("ctrl+q")
         assert user.app.is_running, "it does not end while an action is under way"
         await user.press("enter")
@@ -171,12 +180,7 @@ async def test_a_long_action_shows_how_far_it_is_and_can_be_stopped() -> None:
 
 async def test_a_long_action_that_is_let_run_ends_in_its_result() -> None:
     hands = Hands(desk := queue(8))
-    hands.go.clear()
-    async with console(desk, hands) as user:
-        await user.press("d")
-        await user.sees("8 of 8 messages chosen")
-        await user.press("y")
-        await user.sees("deleting 4 of 8")
+    async with in_the_middle_of_a_purge(desk, hands) as user:
         hands.go.set()
         screen = await user.sees("Deleted 8 of 8")
         assert "deleting" not in screen
@@ -185,12 +189,7 @@ async def test_a_long_action_that_is_let_run_ends_in_its_result() -> None:
 @pytest.mark.parametrize("opened", ["ctrl+p", "question_mark"])
 async def test_what_lies_over_the_progress_bar_does_not_keep_it_from_ending(opened: str) -> None:
     hands = Hands(desk := queue(8))
-    hands.go.clear()
-    async with console(desk, hands) as user:
-        await user.press("d")
-        await user.sees("8 of 8 messages chosen")
-        await user.press("y")
-        await user.sees("deleting 4 of 8")
+    async with in_the_middle_of_a_purge(desk, hands) as user:
         if opened == "ctrl+p":
             await user.press("ctrl+p")
         else:
