@@ -110,6 +110,7 @@ class KeepHolding:
             try:
                 with self._gate.action("stop holding", self.target, ids=self.held) as step:
                     step.sentence = self.sentence
+                    # Before the end is written: by then nobody is to take it for one that was killed.
                     self._let_go()
                 notes = step.unwritten
             except Refused as error:
