@@ -16,10 +16,12 @@ from bmtop.incident.picture import Picture
 from bmtop.incident.selection import Filter, Network
 from bmtop.incident.steps import Steps, done
 from bmtop.incident.territory import Seen, Territory
+from bmtop.incident.window import grain
 from bmtop.postfix import networks, queue
 from bmtop.postfix.census import Census
 from bmtop.postfix.follow import unreadable
 from bmtop.postfix.instance import Postfix
+from bmtop.postfix.lives import Lives
 from bmtop.postfix.logreader import LogReader
 from bmtop.response.journal import Journal
 from bmtop.response.known import KnownRelays
@@ -143,8 +145,11 @@ class Reading:
     def _read_log_once(self) -> None:
         # Where mail comes from that was given back is only asked of what is in the queue.
         returned = any(map(self._may_be_returned, self.messages.values()))
-        self._log.read(self._clock() - self.window, self._feed if returned else self._incident.feed)
-        if returned:
+        if not returned:
+            lives = Lives(self._territory, grain(self.window))
+            self._log.read(self._clock() - self.window, self._incident.feed, lives)
+        else:
+            self._log.read(self._clock() - self.window, self._feed)
             before = dict(self.messages)
             self._census.attribute()
             changed = [id for id, message in self.messages.items() if before[id] is not message]

@@ -50,7 +50,7 @@ def together(log: bytes, piece: int, start: int = 0) -> list[Event]:
         file.write(log)
         file.flush()
         file.seek(start)
-        return list(parallel.parted(file, CLOCK, piece))
+        return list(parallel.parted(file, CLOCK, None, piece))
 
 
 @pytest.mark.parametrize("piece", [1 << 19, 65_536, 4096, 1000, 99])
@@ -91,7 +91,7 @@ def test_a_process_that_is_killed_costs_nothing(real_log: bytes) -> None:
         file.flush()
         file.seek(0)
         others = children()
-        found = parallel.parted(file, CLOCK, 4096)
+        found = parallel.parted(file, CLOCK, None, 4096)
         first = next(found)
         for child in children() - others:
             os.kill(child, signal.SIGKILL)
@@ -105,7 +105,7 @@ def test_no_process_is_left_when_nobody_reads_on(real_log: bytes) -> None:
         file.flush()
         file.seek(0)
         before, others = set(os.listdir("/proc/self/fd")), children()
-        found = parallel.parted(file, CLOCK, 4096)
+        found = parallel.parted(file, CLOCK, None, 4096)
         next(found)
         assert len(children() - others) == 3
         found.close()  # type: ignore[attr-defined]
@@ -133,7 +133,7 @@ def test_the_report_is_the_same(real_log: bytes, tmp_path: Path, monkeypatch: py
         )
         return json.dumps(report.as_dict(monitor.read_once()))
 
-    monkeypatch.setattr(parallel, "PIECE", 5000)
+    monkeypatch.setattr(parallel, "_PIECE", 5000)
     together = read()
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
     assert read() == together

@@ -8,6 +8,7 @@ from math import inf
 from typing import Literal, NamedTuple
 
 from bmtop.incident.accounts import lower
+from bmtop.incident.events import Sent
 from bmtop.incident.message import Message
 from bmtop.incident.reasons import Figures, Thresholds
 from bmtop.incident.territory import place
@@ -56,14 +57,16 @@ class Activity:
         self._minute = (0, 0)
         self._wave: _Wave | None = None
 
-    def message(self, time: float, client: str) -> bool:
-        """Take a message from `client`; tell whether it is the first one from there."""
-        self.counts.add(time, "messages")
-        self.counts.see(time, "client", client)
+    def message(self, time: float, client: str, count: int = 1, last: float = 0.0) -> bool:
+        """Take a message from `client`, or `count` of them up to the time `last`, all within one grain of the counts;
+        tell whether it is the first one from there.
+        """
+        self.counts.add(time, "messages", count)
+        self.counts.see(time, "client", client, count)
         self.first_seen = min(self.first_seen or time, time)
-        self.last_seen = max(self.last_seen, time)
+        self.last_seen = max(self.last_seen, time, last)
         minute = int(time // _MINUTE)
-        self._minute = (minute, self._minute[1] + 1 if self._minute[0] == minute else 1)
+        self._minute = (minute, self._minute[1] + count if self._minute[0] == minute else count)
         if self._minute[1] > self.peak[1]:
             self.peak = (minute * _MINUTE, self._minute[1])
         if client in self.clients:
@@ -90,6 +93,24 @@ class Activity:
         self.counts.add(time, status)
         if status == "bounced" and dsn in _UNKNOWN:
             self.counts.see(time, "unknown", recipient)
+
+    def sent(self, event: Sent, owner: Callable[[str], Owner]) -> None:
+        """Take what is told together, but for the messages themselves; `owner` tells whose an envelope sender is."""
+        foreign, ours = {}, 0
+        for sender, messages in event.senders.items():
+            whose = owner(sender)
+            if whose == "foreign":
+                foreign[sender] = messages
+            elif whose == "ours":
+                ours += messages
+        elsewhere = sum(foreign.values())
+        for kind, values in (("sender", event.senders), ("foreign", foreign), ("domain", event.domains)):
+            self.counts.see_all(event.time, kind, values)
+        for key, messages in (("forged", ours + elsewhere), ("foreign", elsewhere)):
+            if messages:
+                self.counts.add(event.time, key, messages)
+        if event.domains:
+            self.counts.add(event.time, "sent", sum(event.domains.values()))
 
     def figures(self, limits: Thresholds) -> Figures:
         """Return the figures of the window. No rate is looked for where there are few messages, as mostly."""

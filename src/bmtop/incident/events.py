@@ -3,6 +3,7 @@
 Queue ids in events only tie lines together; what is acted upon comes from the queue, checked.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -75,4 +76,25 @@ class Rejected(NamedTuple):
     relay: bool
 
 
-Event = Accepted | Activated | Delivery | Notified | Removed | LoginFailed | Rejected
+class Sent(NamedTuple):
+    """Messages of one login and client, each taken in, sent to its recipients at the first try and removed, all
+    within one grain of the counts (`window.grain`).
+
+    `last` is when the last one came in. `senders` has the messages of each envelope sender, `domains` the recipients
+    at each domain. Without a login, only what goes elsewhere counts: `time` and `last` are then those of the first
+    delivery, `first_domains` has the messages by the domain of that.
+    """
+
+    time: float
+    last: float
+    name: str
+    client: str
+    login: str | None
+    messages: int
+    recipients: int
+    senders: Mapping[str, int]
+    domains: Mapping[str, int]
+    first_domains: Mapping[str, int]
+
+
+Event = Accepted | Activated | Delivery | Notified | Removed | LoginFailed | Rejected | Sent

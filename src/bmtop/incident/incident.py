@@ -15,6 +15,7 @@ from bmtop.incident.events import (
     Notified,
     Rejected,
     Removed,
+    Sent,
 )
 from bmtop.incident.gauge import Gauge
 from bmtop.incident.message import Message, Origin
@@ -126,6 +127,8 @@ class Incident:
                     self._relays.refused(event.time, event.client, event.name)
             case Notified():
                 self._notifications[event.notification] = event.id
+            case Sent():
+                self._sent(event)
 
     def _gone(self, id: str) -> None:
         self._mail.pop(id, None)
@@ -153,12 +156,29 @@ class Incident:
         if event.login is not None:
             account = self._account_of(event.login)
             if self._senders.accepted(event.time, account, event.login, event.client):
-                shared = self._territory.is_own(event.client)
-                tried = self._breakins.accepted(event.time, event.client, event.login, account, shared=shared)
-                if tried is not None:
-                    self._senders.broke_in(event.time, account, tried)
+                self._first(event.time, account, event.login, event.client)
         origin = Origin(event.id, event.login, event.client, event.name)
         self._mail[event.id] = _Mail(origin, account, reinjected=False)
+
+    def _first(self, time: float, account: str, login: str, client: str) -> None:
+        """Take an account's first message from a client: logins may have failed before."""
+        shared = self._territory.is_own(client)
+        tried = self._breakins.accepted(time, client, login, account, shared=shared)
+        if tried is not None:
+            self._senders.broke_in(time, account, tried)
+
+    def _sent(self, event: Sent) -> None:
+        if event.login is None:
+            self._relays.sent(event)
+            for domain in event.domains:
+                self._question(domain)
+            return
+        account = self._account_of(event.login)
+        if self._senders.accepted(event.time, account, event.login, event.client, event.messages, event.last):
+            self._first(event.time, account, event.login, event.client)
+        self._senders.sent(account, event)
+        for sender in event.senders:
+            self._question(sender)
 
     def _account_of(self, login: str) -> str:
         account = self._names.get(login)
@@ -203,7 +223,7 @@ class Incident:
         domain = self._territory.outward(target, event.daemon)
         if domain is None:
             return
-        self._question(target)
+        self._question(domain)
         client = mail.origin.client
         if mail.counted < mail.recipients:
             self._relays.relayed(

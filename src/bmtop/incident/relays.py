@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from bmtop.incident.accounts import lower
 from bmtop.incident.activity import Activity, Owner, Queued
+from bmtop.incident.events import Sent
 from bmtop.incident.message import Message
 from bmtop.incident.picture import Relay, RelayKind
 from bmtop.incident.reasons import Thresholds, judge
@@ -95,6 +96,15 @@ class Relays:
         activity.sender(time, sender, self._owner(sender))
         found.accepted = max(found.accepted, time)
         found.entry = self.territory.lets_in(client)
+
+    def sent(self, event: Sent) -> None:
+        """Messages of this client went out, as far as they went elsewhere."""
+        found = self._client(event.client, event.name, event.time)
+        found.activity.counts.see_all(event.time, "to", event.first_domains)
+        found.activity.message(event.time, event.client, event.messages, event.last)
+        found.activity.sent(event, self._owner)
+        found.accepted = max(found.accepted, event.last)
+        found.entry = self.territory.lets_in(event.client)
 
     def _owner(self, sender: str) -> Owner:
         if not sender:

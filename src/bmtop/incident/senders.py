@@ -1,9 +1,11 @@
 """SASL senders: what each account sent in the window, from where, as whom, and why it is suspected."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 from bmtop.incident.accounts import Accounts, lower
 from bmtop.incident.activity import Activity, Owner, Queued
+from bmtop.incident.events import Sent
 from bmtop.incident.message import Message
 from bmtop.incident.picture import Sender
 from bmtop.incident.reasons import BreakIn, Figures, Thresholds, judge
@@ -16,6 +18,8 @@ _RATE_SPAN = 300.0
 _ACCOUNTS = 10_000
 # Accounts that are remembered though they were quiet for the whole window.
 _RESTING = 5_000
+# Envelope senders of an account whose owner is known without looking again.
+_SENDERS = 10_000
 # Rows that are looked at in a step.
 _STEP = 16
 
@@ -46,7 +50,8 @@ class Senders:
 
     def __init__(self, accounts: Accounts, territory: Territory, limits: Thresholds, window: float) -> None:
         self._rules = accounts
-        self.territory = territory
+        self._territory = territory
+        self._owner = lru_cache(maxsize=_SENDERS)(self._owner_of)
         self._limits = limits
         self._window = window
         self._heaviest = Heaviest[_Account](
@@ -60,11 +65,13 @@ class Senders:
         # The newest rows' logins: in an order that is nearly right, they are quickly put in order.
         self._order: list[str] = []
 
-    def accepted(self, time: float, account: str, login: str, client: str) -> bool:
-        """A message came in with this login; tell whether it is the account's first one from that client."""
+    def accepted(self, time: float, account: str, login: str, client: str, count: int = 1, last: float = 0.0) -> bool:
+        """A message came in with this login, or `count` up to the time `last` (`Activity.message`); tell whether it
+        is the account's first one from that client.
+        """
         activity = self._account(account, time).activity
-        activity.counts.see(time, "login", login)
-        first = activity.message(time, client)
+        activity.counts.see(time, "login", login, count)
+        first = activity.message(time, client, count, last)
         if first and activity.first_foreign is None and self._is_foreign(client):
             activity.first_foreign = (time, client)
         return first
@@ -89,7 +96,23 @@ class Senders:
         activity.counts.add(time, "recipients", recipients)
         activity.sender(time, sender, self._owner(account, sender))
 
-    def _owner(self, account: str, sender: str) -> Owner:
+    def sent(self, account: str, event: Sent) -> None:
+        """Messages of this account went out, all that were accepted with them (`accepted`)."""
+        activity = self._account(account, event.time).activity
+        activity.counts.add(event.time, "recipients", event.recipients)
+        activity.sent(event, lambda sender: self._owner(account, sender))
+
+    @property
+    def territory(self) -> Territory:
+        """Whose addresses and domains are ours."""
+        return self._territory
+
+    @territory.setter
+    def territory(self, territory: Territory) -> None:
+        self._territory = territory
+        self._owner.cache_clear()
+
+    def _owner_of(self, account: str, sender: str) -> Owner:
         if not sender:
             return "nobody"
         domain = lower(sender.rpartition("@")[2])

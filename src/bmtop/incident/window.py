@@ -1,16 +1,30 @@
 """Counts over a sliding time span, in fixed bins: old bins drop out, nothing is kept per event."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from heapq import nsmallest
+from math import gcd
 
 from bmtop.incident.sketch import Heaviest
 
 _BINS = 60
 # Seconds. Over long spans too, a bin is short enough to tell an hour's burst from a day's mail.
 _WIDEST = 300.0
+_MINUTE = 60
 # So many different values of a kind are told apart; of more, the most frequent, and the others only counted.
 _MOST = 2_000
 _OTHERS = "others: "
+
+
+def grain(span: float) -> int:
+    """Return the seconds within which it makes no difference when something came, where counts go over `span`: they
+    are in one bin, and in one minute.
+    """
+    width = _width(span)
+    return gcd(int(width), _MINUTE) if width == int(width) else 1
+
+
+def _width(span: float) -> float:
+    return min(max(span / _BINS, 1.0), _WIDEST)
 
 
 class _Bin:
@@ -42,7 +56,7 @@ class WindowCounts:
         self._most = most
         self._plain: dict[str, int] = {}
         self._kinds: dict[str, dict[str, int]] = {}
-        self._width = min(max(span / _BINS, 1.0), _WIDEST)
+        self._width = _width(span)
         # A list: there are few, and tens of thousands of counts.
         self._bins: list[_Bin] = []
         self._open = _NO_BIN
@@ -71,6 +85,20 @@ class WindowCounts:
         if counts is None:
             counts = kinds[kind] = {}
         counts[value] = counts.get(value, 0) + count
+        self.changes += 1
+
+    def see_all(self, time: float, kind: str, values: Mapping[str, int]) -> None:
+        """Count so many of each of these values of a kind."""
+        known = self._kinds.setdefault(kind, {})
+        sketched = self._sketches is not None and kind in self._sketches
+        if sketched or len(known) + len(values.keys() - known.keys()) > self._most:
+            for value, count in values.items():
+                self.see(time, kind, value, count)
+            return
+        counts = self._bin(int(time // self._width)).kinds.setdefault(kind, {})
+        for value, count in values.items():
+            known[value] = known.get(value, 0) + count
+            counts[value] = counts.get(value, 0) + count
         self.changes += 1
 
     def _make_room(self, time: float, kind: str, value: str) -> None:

@@ -7,9 +7,10 @@ the lines that matter in a large block, and takes them apart; all else is passed
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import repeat, starmap
+from typing import NamedTuple
 
 from bmtop.incident.events import (
     Accepted,
@@ -21,9 +22,17 @@ from bmtop.incident.events import (
     Rejected,
     Removed,
 )
-from bmtop.postfix.logtime import LogClock
+from bmtop.postfix.logtime import Head, LogClock
 
-Parts = tuple[str | float | None, ...]
+# What the expression took out of a line, at these places: those of other forms than the line's are empty.
+Match = tuple[str, ...]
+(
+    HEAD, ID, RECIPIENT, ORIGINAL, RELAY, DSN, STATUS, ANSWER,
+    SENDER, SIZE, RECIPIENTS, EXPIRED, REMOVED,
+    CLIENT, NOTIFICATION, REFUSAL,
+) = range(16)  # fmt: skip
+# An event: its kind, and its fields.
+Parts = tuple[type[Event], tuple[object, ...]]
 
 _ID = r"([0-9A-Za-z]{6,36})"
 _PID = r"(?:\[\d+\]|): "
@@ -35,26 +44,28 @@ _QUOTED = r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"[^">\n]*'
 _ADDRESS = rf'([^">\n]*|{_QUOTED}|[^"\n](?:(?!>, orig_to=<).){{0,320}}?)'
 _EARLIER_ADDRESS = rf'([^">\n]*|{_QUOTED}|[^"\n].{{0,320}}?)'
 
-# Every line is looked for at the line's end before it: a character to search for is fast, `^` is not.
-_START = r"\n(?:(\d[^ \n]{18})[.\d]*([^ \n]*)|([A-Z].{14})) [^ \n]+(?<![:\]]) [^\s\[\]]+/"
+# What a line begins with, up to its first `: `: `_HEAD` tells whether that is a time stamp, a host and a tag. Every
+# line is looked for at the line's end before it: a character to search for is fast, `^` is not; and all but a space
+# is faster than all but a space and a line's end, so that a head may begin with a line that is none (`written`).
+_START = r"\n((?:\d[^ ]{18,40}|[A-Z].{14}) [^ ]{1,255} [^ ]{1,255}): "
 _DELIVERY = (
-    rf"(smtp|lmtp|error|retry|local|virtual|discard|pipe|qmgr){_PID}{_ID}: to=<{_ADDRESS}>, "
-    rf"(?:orig_to=<{_EARLIER_ADDRESS}>, |)relay=([^ \n]+), (?:conn_use=\d+, |)delay=[\d.]+, delays=[\d./]+, "
-    r"dsn=([\d.]+), status=([a-z]+) \((.*)"
+    rf"to=<{_ADDRESS}>, (?:orig_to=<{_EARLIER_ADDRESS}>, |)relay=([^ ]{{1,400}}), (?:conn_use=\d+, |)"
+    r"delay=[\d.]+, delays=[\d./]+, dsn=([\d.]+), status=([a-z]+) \((.*)"
 )
 # Before these words smtpd writes nothing that a client chose, so they are where Postfix put them.
-_SMTPD = (
-    rf"smtpd{_PID}(?:{_ID}: client=(.*)|(warning: [^\s\[\]]*\[[^\s\[\]]*\](?::\d+|): SASL .*"
-    r"|\w+: reject: RCPT from .*: Relay access denied; .*|message repeated .*))"
+_REFUSAL = (
+    r"warning: [^\s\[\]]*\[[^\s\[\]]*\](?::\d+|): SASL .*"
+    r"|\w+: reject: RCPT from .*: Relay access denied; .*|message repeated .*"
 )
 # The sender may hold all of this as well; the last one is Postfix's own.
-_QMGR = (
-    rf"qmgr{_PID}{_ID}: (?:from=<(.*)>, (?:size=(\d+), nrcpt=(\d+) \(queue active\)|status=([a-z-]*expired), )"
-    r"|removed)"
+_QMGR = r"from=<(.*)>, (?:size=(\d+), nrcpt=(\d+) \(queue active\)|status=([a-z-]*expired), )|(removed)"
+_BOUNCE = rf"sender non-delivery notification: {_ID}"
+_LINE = re.compile(rf"{_START}(?:{_ID}: (?:{_DELIVERY}|{_QMGR}|client=(.*)|{_BOUNCE})|({_REFUSAL}))", re.ASCII)
+_HEAD = re.compile(
+    r"(?:(\d[^ \n]{18})[.\d]*([^ \n]*)|([A-Z].{14})) [^ \n]+(?<![:\]]) [^\s\[\]]+/([a-z]+)(?:\[\d+\]|)", re.ASCII
 )
-_BOUNCE = rf"bounce{_PID}{_ID}: sender non-delivery notification: {_ID}"
-_POSTSUPER = rf"postsuper{_PID}{_ID}: removed"
-_LINE = re.compile(rf"{_START}(?:{_DELIVERY}|{_SMTPD}|{_QMGR}|{_BOUNCE}|{_POSTSUPER})", re.ASCII)
+_NO_HEAD = (0.0, "")
+AGENTS = frozenset({"smtp", "lmtp", "error", "retry", "local", "virtual", "discard", "pipe", "qmgr"})
 
 _ACCEPTED = re.compile(
     # The client chooses its sasl_sender (RFC 4954, 5), so nothing behind that is believed.
@@ -73,6 +84,16 @@ _REPEATED = re.compile(r"message repeated (\d{1,4}) times: \[ ?(.*)\]", re.ASCII
 _NO_NAME = "(unavailable)"
 
 
+class Source(NamedTuple):
+    """Who handed a message in, as in `Accepted`."""
+
+    name: str
+    client: str
+    login: str | None
+    method: str | None
+    origin: str | None
+
+
 def decoded(block: bytes) -> str:
     """Return log bytes as text with plain line ends; what is no UTF-8 is kept as surrogates."""
     if b"\0" in block:
@@ -83,57 +104,72 @@ def decoded(block: bytes) -> str:
     return block.decode("utf-8", "surrogateescape")
 
 
+def matches(lines: str) -> list[Match]:
+    """Return what whole lines say that may be an event; a line that is none is passed over."""
+    return _LINE.findall("\n" + lines)
+
+
 def events(lines: str, clock: LogClock) -> Iterator[Event]:
     """Yield the events of whole lines; a line that is none, or has no time stamp, is passed over."""
     # A named tuple's own constructor takes longer than finding its line.
-    return starmap(tuple.__new__, parts(lines, clock))
+    return starmap(tuple.__new__, parts(matches(lines), clock))
 
 
-def parts(lines: str, clock: LogClock) -> Iterator[tuple[type[Event], Parts]]:
-    """Yield the same in parts: the kind of each event, and its fields."""
-    times = clock.known()
+def parts(found: Iterable[Match], clock: LogClock) -> Iterator[Parts]:
+    """Yield the events of what was found in parts: the kind of each, and its fields."""
+    heads = clock.heads()
     for (
-        day, zone, stamp,
-        agent, delivered, recipient, original, relay, dsn, status, answer,
-        accepted, client, other,
-        id, sender, size, recipients, expired,
-        bounced, notification,
-        deleted,
-    ) in _LINE.findall("\n" + lines):  # fmt: skip
-        stamp = stamp or day + zone
-        time = times[stamp] if stamp in times else clock.epoch(stamp)
-        if time is None:
-            continue
-        if delivered:
-            answer = answer.removesuffix(")")
-            yield Delivery, (time, delivered, recipient, original or None, agent, status, dsn, relay, answer)
-        elif recipients:
-            yield Activated, (time, id, sender, int(size), int(recipients))
-        elif accepted:
-            source = _source(client)
-            if source is not None:
-                yield Accepted, (time, accepted, *source)
-        elif expired:
-            yield Delivery, (time, id, "", None, "qmgr", "expired", "", "", "")
-        elif id or deleted:
-            yield Removed, (time, id or deleted)
-        elif other:
-            yield from _other(time, other)
-        elif bounced:
-            yield Notified, (time, bounced, notification)
+        head, id, recipient, original, relay, dsn, status, answer,
+        sender, size, recipients, expired, removed,
+        client, notification, refusal,
+    ) in found:  # fmt: skip
+        try:
+            time, daemon = heads[head]
+        except KeyError:
+            time, daemon = heads[head] = written(head, clock)
+        if status:
+            if daemon in AGENTS:
+                answer = answer.removesuffix(")")
+                yield Delivery, (time, id, recipient, original or None, daemon, status, dsn, relay, answer)
+        elif daemon == "qmgr":
+            if size:
+                yield Activated, (time, id, sender, int(size), int(recipients))
+            elif removed:
+                yield Removed, (time, id)
+            elif expired:
+                yield Delivery, (time, id, "", None, daemon, "expired", "", "", "")
+        elif daemon == "smtpd":
+            if client and (who := source(client)) is not None:
+                yield Accepted, (time, id, *who)
+            elif refusal:
+                yield from _refused(time, refusal)
+        elif daemon == "bounce" and notification:
+            yield Notified, (time, id, notification)
+        elif daemon == "postsuper" and removed:
+            yield Removed, (time, id)
+
+
+def written(head: str, clock: LogClock) -> Head:
+    """Return when a line was written, and by which of Postfix's daemons: `` for what is no such line."""
+    found = _HEAD.fullmatch(head.rpartition("\n")[2])
+    if found is None:
+        return _NO_HEAD
+    day, zone, stamp, daemon = found.groups()
+    time = clock.epoch(stamp or day + zone)
+    return _NO_HEAD if time is None else (time, daemon)
 
 
 @lru_cache(maxsize=4096)
-def _source(client: str) -> tuple[str, str, str | None, str | None, str | None] | None:
-    """Return name, address, login, method and earlier queue id from what follows `client=`."""
+def source(client: str) -> Source | None:
+    """Return who handed a message in, from what follows `client=`; None where that is not whole."""
     found = _ACCEPTED.fullmatch(client)
     if found is None:
         return None
     name, address, method, login, origin = found.groups()
-    return name, address, login, method, origin if login is None else None
+    return Source(name, address, login, method, origin if login is None else None)
 
 
-def _other(time: float, text: str) -> Iterator[tuple[type[Event], Parts]]:
+def _refused(time: float, text: str) -> Iterator[Parts]:
     """Yield what smtpd refused: a login, or to relay."""
     repeated = _REPEATED.fullmatch(text)
     times, text = (int(repeated[1]), repeated[2]) if repeated else (1, text)

@@ -12,6 +12,7 @@ from pathlib import Path
 from bmtop.incident.events import Event
 from bmtop.postfix import history
 from bmtop.postfix.follow import LogFollower
+from bmtop.postfix.lives import Lives
 from bmtop.postfix.logline import decoded, events
 from bmtop.postfix.logtime import LogClock
 from bmtop.postfix.parallel import parted
@@ -68,8 +69,11 @@ class LogReader:
                     self.read_back = True
                 self.problems["log"] = follower.problem
 
-    def read(self, since: float, feed: Feed) -> None:
-        """Read the log from the time `since` on, to its end. Raises `OSError` where it cannot be read. Blocks."""
+    def read(self, since: float, feed: Feed, lives: Lives | None = None) -> None:
+        """Read the log from the time `since` on, to its end; with `lives`, most messages are told together.
+
+        Raises `OSError` where it cannot be read. Blocks.
+        """
         clock = LogClock(self._now)
         with self.log.open("rb") as file, _without_collecting():
             # Opened first, as above.
@@ -80,11 +84,11 @@ class LogReader:
                         for block in history.whole_lines(earlier):
                             self._count(events(decoded(block), clock), feed)
                     else:
-                        self._count(parted(earlier, clock), feed)
+                        self._count(parted(earlier, clock, lives), feed)
                 except (OSError, EOFError, zlib.error) as error:
                     self._rotated(path, history.reason(error))
             file.seek(history.offset_of(file, since, clock))
-            self._count(parted(file, clock), feed)
+            self._count(parted(file, clock, lives), feed)
         self.read_back = True
 
     def _count(self, found: Iterator[Event], feed: Feed) -> None:

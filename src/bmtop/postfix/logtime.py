@@ -17,6 +17,11 @@ _AHEAD = 600.0
 _FAR_AHEAD = 86400.0
 # Time zones change at full quarters of an hour, so what was worked out in one holds until its end.
 _QUARTER = 900
+# So many stamps, and so many heads of lines, are remembered.
+_MOST = 10_000
+
+# When a line was written, in seconds since the epoch, and by which daemon.
+Head = tuple[float, str]
 
 
 class LogClock:
@@ -30,18 +35,24 @@ class LogClock:
         self._now = now
         self._quarter = 0
         self._seconds: dict[str, float | None] = {}
+        self._heads: dict[str, Head] = {}
 
-    def known(self) -> dict[str, float | None]:
-        """Return what `epoch` said of each stamp, as far as it still holds."""
+    def heads(self) -> dict[str, Head]:
+        """Return what was noted of each line's head, as far as it still holds; more may be noted."""
+        self._forget()
+        return self._heads
+
+    def _forget(self) -> None:
         quarter = int(self._now() // _QUARTER)
-        if quarter != self._quarter or len(self._seconds) > 10_000:
+        if quarter != self._quarter or len(self._seconds) > _MOST or len(self._heads) > _MOST:
             self._quarter = quarter
-            self._seconds.clear()
-        return self._seconds
+            # Whoever is reading goes on with what it was given.
+            self._seconds, self._heads = {}, {}
 
     def epoch(self, stamp: str) -> float | None:
         """Return the second since the epoch that `stamp` says, or None where it is no time stamp."""
-        known = self.known()
+        self._forget()
+        known = self._seconds
         if stamp not in known:
             try:
                 known[stamp] = self._short(stamp) if stamp[:1].isalpha() else self._long(stamp)
