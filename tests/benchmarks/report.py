@@ -18,8 +18,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bmtop.postfix import instance, networks
+from bmtop.server import Server
 from tests.mailserver import Client, Message, Player, Postfix, stories
 
+from . import bound
 from .lines import bodies, stamp
 from .table import Row, Wrong
 
@@ -115,9 +118,14 @@ def measure(*, lines: int, repeat: int) -> list[Row]:
                 if name == "bmtop":
                     check(out, log)
         size = log.stat().st_size / 1e6
+        nothing = folder / "empty.log"
+        nothing.touch()
+        around = [str(nothing) if part == str(log) else part for part in bmtop]
+        ours = networks.territory(instance.Postfix(Server(), postfix.etc))
+        steps = bound.measure(log, _WINDOW, ours, around, repeat=repeat)
     what = f"report over {lines:,} lines ({size:,.0f} MB)"
     bounds = {"lnav": 1.0, "pflogsumm": 0.12, "grep -c sasl_username": math.inf}
-    return [Row(what, "s", most, samples["bmtop"], name, samples[name]) for name, most in bounds.items()]
+    return [Row(what, "s", most, samples["bmtop"], name, samples[name]) for name, most in bounds.items()] + steps
 
 
 def _run(command: Sequence[str], home: Path) -> bytes:

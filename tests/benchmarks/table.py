@@ -1,6 +1,7 @@
 """A benchmark's results: what was measured, beside what, and how much it may be; as Markdown and as JSON."""
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -15,7 +16,9 @@ class Wrong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measure, repeated: `samples` in `unit`. With a peer, `at_most` is of the ratio of the medians."""
+    """One measure, repeated: `samples` in `unit`. With a peer, `at_most` is of the ratio of the medians; one that is
+    infinite says that nothing is asked of it.
+    """
 
     what: str
     unit: str
@@ -46,9 +49,10 @@ class Row:
         beside = f"{_short(self.peer_value)} {self.unit}: {self.peer}" if self.peer else ""
         unit = TIMES if self.peer else self.unit
         figure = f"{_short(self.figure)} {unit}"
-        bound = f"{self.at_most:g} {unit}"
         own = f"{_short(self.value)} {self.unit}"
-        return self.what, own, beside, figure, bound, "yes" if self.holds else "NO"
+        if math.isinf(self.at_most):
+            return self.what, own, beside, figure, "", ""
+        return self.what, own, beside, figure, f"{self.at_most:g} {unit}", "yes" if self.holds else "NO"
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -60,7 +64,7 @@ class Row:
             "peer_median": self.peer_value if self.peer else None,
             "peer_samples": list(self.peer_samples),
             "figure": self.figure,
-            "at_most": self.at_most,
+            "at_most": None if math.isinf(self.at_most) else self.at_most,
             "holds": self.holds,
         }
 
