@@ -15,7 +15,7 @@ from pathlib import Path
 import humanize
 
 from bmtop import report
-from bmtop.bluemind import OnlyInArgv
+from bmtop.bluemind.bmcli import OnlyInArgv
 from bmtop.checked import Login, QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.message import Message

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bmtop.bluemind import BlueMind, BmCli, Rest, Service
+from bmtop.bluemind.bluemind import BlueMind
+from bmtop.bluemind.bmcli import BmCli
+from bmtop.bluemind.rest import Rest
+from bmtop.bluemind.service import Service
 from bmtop.checked import Login
 from bmtop.server import Server
 from tests.bluemind import bm_cli_standin, rest_standin

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from bmtop.bluemind import Answer, BlueMind, BmCli, CannotList, OnlyInArgv, Rest, Service, make
+from bmtop.bluemind.bluemind import Answer, BlueMind
+from bmtop.bluemind.bmcli import BmCli, OnlyInArgv
+from bmtop.bluemind.passwords import make
+from bmtop.bluemind.rest import Rest
+from bmtop.bluemind.service import Service
+from bmtop.bluemind.session import CannotList
 from bmtop.checked import Login, Refused
 from bmtop.server import CommandFailed
 from tests.bluemind import bm_cli_standin, rest_standin

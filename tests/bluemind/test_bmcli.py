@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bmtop.bluemind import BmCli, CannotList, OnlyInArgv, make
+from bmtop.bluemind.bmcli import BmCli, OnlyInArgv
+from bmtop.bluemind.passwords import make
+from bmtop.bluemind.session import CannotList
 from bmtop.bluemind.table import values
 from bmtop.checked import Login, Refused
 from bmtop.server import CommandFailed, Result, Server

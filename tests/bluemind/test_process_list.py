@@ -3,7 +3,8 @@
 import threading
 from pathlib import Path
 
-from bmtop.bluemind import BlueMind, make
+from bmtop.bluemind.bluemind import BlueMind
+from bmtop.bluemind.passwords import make
 from bmtop.checked import Login
 from tests.bluemind import bm_cli_standin, rest_standin
 from tests.bluemind.core import Core

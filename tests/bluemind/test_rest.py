@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bmtop.bluemind import CannotList, Rest, Service, make
-from bmtop.bluemind.rest import Account
-from bmtop.bluemind.service import Unreachable
+from bmtop.bluemind.passwords import make
+from bmtop.bluemind.rest import Account, Rest
+from bmtop.bluemind.service import Service, Unreachable
+from bmtop.bluemind.session import CannotList
 from bmtop.checked import Login, Refused
 from bmtop.server import CommandFailed
 from tests.bluemind.core import DOMAIN, Core

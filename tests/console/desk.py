@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from textual.pilot import Pilot
 
-from bmtop.bluemind import OnlyInArgv
+from bmtop.bluemind.bmcli import OnlyInArgv
 from bmtop.checked import Login, QueueId
 from bmtop.console.app import BmtopApp
 from bmtop.incident.accounts import Accounts

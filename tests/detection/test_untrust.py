@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from bmtop import checked, cli
-from bmtop.bluemind import BlueMind, BmCli, Rest, Service
+from bmtop.bluemind.bluemind import BlueMind
+from bmtop.bluemind.bmcli import BmCli
+from bmtop.bluemind.rest import Rest
+from bmtop.bluemind.service import Service
 from bmtop.postfix.instance import Postfix as Instance
 from bmtop.response.gate import Gate
 from bmtop.response.journal import Journal

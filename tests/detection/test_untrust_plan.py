@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bmtop.bluemind import BlueMind
+from bmtop.bluemind.bluemind import BlueMind
 from bmtop.checked import Client, Refused
 from bmtop.incident.selection import Network
 from bmtop.incident.territory import Territory, Trusted

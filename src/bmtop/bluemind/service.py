@@ -1,17 +1,15 @@
 """One call of BlueMind's REST service: the key, TLS, time limits, and a sentence for each way to fail."""
 
-import ipaddress
 import json
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
+from bmtop.bluemind import tls
 from bmtop.bluemind.passwords import Password
-from bmtop.checked import Refused
 from bmtop.server import CommandFailed
 from bmtop.visible import visible
 
@@ -47,7 +45,7 @@ class Service:
         self.url = url.rstrip("/")
         self.token = token
         self.timeout = timeout
-        self.tls = _tls(url, ca)
+        self.tls = tls.context(url, ca)
 
     def call(
         self,
@@ -125,32 +123,3 @@ def _message(text: str) -> str:
         return str(fault["message"] or fault.get("errorCode") or "").strip().partition("\n")[0]
     except (ValueError, TypeError, KeyError, AttributeError):
         return ""
-
-
-def _tls(url: str, ca: Path | None) -> ssl.SSLContext | None:
-    """Return how the server's certificate is checked, None where the call does not leave this machine."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
-        raise Refused("The address of BlueMind's REST service is not one; write it like https://mail.example.com/api.")
-    if parts.scheme == "http":
-        if not _is_loopback(host):
-            raise Refused(f"Over http to {host} everybody on the way could read the key; use https.")
-        return None
-    try:
-        context = ssl.create_default_context(cafile=ca)
-    except OSError as error:
-        raise Refused(f"The certificate file {ca} cannot be used ({error.strerror}); name a PEM file.") from None
-    # As on every Python: from 3.13 on, a certificate of one's own would have to be as strict as RFC 5280.
-    context.verify_flags = (context.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
-    return context
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -6,7 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from bmtop.bluemind import BlueMind, BmCli, CannotList, Password, Rest, Service, Session, refuse_bad
+from bmtop.bluemind.bluemind import BlueMind
+from bmtop.bluemind.bmcli import BmCli
+from bmtop.bluemind.passwords import Password, refuse_bad
+from bmtop.bluemind.rest import Rest
+from bmtop.bluemind.service import Service
+from bmtop.bluemind.session import CannotList, Session
 from bmtop.checked import Login
 from bmtop.config import Settings
 from bmtop.response.gate import Gate

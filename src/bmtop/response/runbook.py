@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from bmtop.bluemind import OnlyInArgv
+from bmtop.bluemind.bmcli import OnlyInArgv
 from bmtop.checked import Client, Login, Refused
 from bmtop.incident.message import Message
 from bmtop.incident.selection import Filter, network, select

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
-from bmtop.bluemind import BlueMind
+from bmtop.bluemind.bluemind import BlueMind
 from bmtop.checked import Client, Refused
 from bmtop.incident.selection import Network
 from bmtop.incident.territory import Address, address_of

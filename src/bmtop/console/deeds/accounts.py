@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bmtop.bluemind import OnlyInArgv
+from bmtop.bluemind.bmcli import OnlyInArgv
 from bmtop.checked import Login
 from bmtop.console import results
 from bmtop.console.deeds.runner import Runner
