@@ -3,6 +3,8 @@
 Exit status: 0 done, 1 nothing matched, 2 usage or refused, 3 done in part, 4 could not.
 """
 
+from __future__ import annotations
+
 import getpass
 import json
 import os
@@ -11,11 +13,11 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import humanize
 
-from bmtop import report
-from bmtop.bluemind.bmcli import OnlyInArgv
+from bmtop import report, response
 from bmtop.checked import Login, QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.message import Message
@@ -24,11 +26,14 @@ from bmtop.incident.selection import Filter, came_later, select
 from bmtop.monitor import Monitor
 from bmtop.output import tell_progress
 from bmtop.postfix.instance import Postfix
-from bmtop.response.journal import Entry
-from bmtop.response.plan import Done, MessageAction, Outcome, Plan
-from bmtop.response.responder import Responder
+from bmtop.reading import Reading
 from bmtop.server import CommandFailed, Server
 from bmtop.visible import visible
+
+if TYPE_CHECKING:
+    from bmtop.response.journal import Entry
+    from bmtop.response.plan import Done, MessageAction, Outcome, Plan
+    from bmtop.response.responder import Responder
 
 DONE, NOTHING, REFUSED, IN_PART, COULD_NOT = range(5)
 
@@ -44,7 +49,7 @@ def postfix_of(settings: Settings) -> Postfix:
 def reader_and_responder(settings: Settings) -> tuple[Monitor, Responder]:
     """Return what reads this server, and what acts on it."""
     # Each on a Postfix of its own: where reading is stopped, an action still comes to its end.
-    return Monitor(settings, postfix_of(settings)), Responder(settings, postfix_of(settings))
+    return Monitor(settings, postfix_of(settings)), response.responder.Responder(settings, postfix_of(settings))
 
 
 def export(picture: Picture, settings: Settings) -> Path:
@@ -67,7 +72,7 @@ def report_once(settings: Settings, since: float | None, *, as_json: bool) -> in
     """Print the panes once; what cannot be read is a sentence on standard error. `since` is in seconds."""
     if since is not None:
         settings = replace(settings, window=since)
-    picture = Monitor(settings, postfix_of(settings)).read_once()
+    picture = Reading(settings, postfix_of(settings)).read_once()
     if settings.mask:
         picture = report.masked(picture)
     for problem in picture.problems:
@@ -101,9 +106,9 @@ def act_on_messages(
         print(f"Left in the queue: {left}", file=sys.stderr)
     # What is on hold already is not held, and what is not on hold is not released.
     messages = tuple(m for m in messages if action == "purge" or (m.queue == "hold") == (action == "release"))
-    plan = Plan(action, wanted, messages)
+    plan = response.plan.Plan(action, wanted, messages)
     if not messages or dry_run:
-        _say(Outcome(plan, (), dry_run=dry_run), as_json=as_json)
+        _say(response.plan.Outcome(plan, (), dry_run=dry_run), as_json=as_json)
         return DONE if messages else NOTHING
     if not yes and not _agreed(plan, everything=len(messages) == len(queue)):
         print("Nothing was done. Add --yes to act without being asked, or --dry-run to only look.", file=sys.stderr)
@@ -116,7 +121,7 @@ def act_on_messages(
 
 def finish(settings: Settings, action: MessageAction, *, yes: bool, as_json: bool) -> int:
     """Finish the newest such action that was cut off; without `yes`, ask first."""
-    responder = Responder(settings, postfix_of(settings))
+    responder = response.responder.Responder(settings, postfix_of(settings))
     cut_off = [entry for entry in responder.unfinished() if entry.action == action]
     if not cut_off:
         print(f"No {action} was cut off.", file=sys.stderr)
@@ -126,7 +131,7 @@ def finish(settings: Settings, action: MessageAction, *, yes: bool, as_json: boo
         print("Nothing was done. Add --yes to act without being asked.", file=sys.stderr)
         return REFUSED
     outcome = responder.finish(entry, _show_progress)
-    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome, response.plan.Outcome)
     _say(outcome, as_json=as_json)
     return _status(outcome)
 
@@ -246,7 +251,7 @@ def _say(outcome: Outcome, *, as_json: bool) -> None:
 
 def list_undos(settings: Settings, *, as_json: bool) -> int:
     """Print the undo copies that there are."""
-    responder = Responder(settings, postfix_of(settings))
+    responder = response.responder.Responder(settings, postfix_of(settings))
     _tell_unfinished(responder)
     copies = responder.undos()
     if as_json:
@@ -271,7 +276,7 @@ def list_undos(settings: Settings, *, as_json: bool) -> int:
 
 def undo(settings: Settings, name: str | None, *, yes: bool, as_json: bool) -> int:
     """Bring back the messages of an undo copy, the newest where none is named."""
-    responder = Responder(settings, postfix_of(settings))
+    responder = response.responder.Responder(settings, postfix_of(settings))
     copies = responder.undos()
     if name is None and copies:
         name = copies[0].undo
@@ -301,16 +306,16 @@ def undo(settings: Settings, name: str | None, *, yes: bool, as_json: bool) -> i
 
 def logout(settings: Settings, login: Login) -> int:
     """End an account's sessions."""
-    return _say_done(Responder(settings, postfix_of(settings)).logout(login))
+    return _say_done(response.responder.Responder(settings, postfix_of(settings)).logout(login))
 
 
 def passwd(settings: Settings, login: Login, *, make: bool, allow_argv: bool) -> int:
     """Set an account's password: typed twice, read from standard input, or made and printed once it is set."""
-    responder = Responder(settings, postfix_of(settings))
+    responder = response.responder.Responder(settings, postfix_of(settings))
     password = responder.make_password() if make else _read_password(login)
     try:
         status = _say_done(responder.set_password(login, password, allow_argv=allow_argv))
-    except OnlyInArgv as error:
+    except response.account.OnlyInArgv as error:
         raise Refused(f"{error} Add --in-process-list to accept that.") from None
     if make and status == DONE:
         print(password)
@@ -338,7 +343,7 @@ def _in_a_line(sentences: Iterable[str]) -> str:
 
 def check(settings: Settings, warning: int | None, critical: int | None) -> int:
     """Print one line and return 0, 1, 2 or 3, as monitoring plugins do."""
-    picture = Monitor(settings, postfix_of(settings)).read_once()
+    picture = Reading(settings, postfix_of(settings)).read_once()
     gauge = picture.queue
     if gauge is None:
         print(f"BMTOP UNKNOWN - {_in_a_line(picture.problems) or 'the queue cannot be read'}")

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from bmtop import response
 from bmtop.checked import Refused
 from bmtop.incident.reasons import Thresholds
-from bmtop.response.other_servers import AccountCommands, account_commands, argument_list
 from bmtop.server import SYSTEM_PATH, home
 from bmtop.spans import seconds
 from bmtop.trusted import refuse_others
@@ -19,6 +19,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    from bmtop.response.other_servers import AccountCommands
 
 SYSTEM_FILE = Path("/etc/bmtop.toml")
 OWN_FILE = ".config/bmtop/config.toml"
@@ -44,7 +47,7 @@ class Settings:
     bm_api: str = "http://127.0.0.1:8090/api"
     bm_token: Path = Path("/etc/bm/bm-core.tok")
     bm_ca: Path | None = None
-    accounts: AccountCommands | None = None
+    accounts: "AccountCommands | None" = None
     sasl_service: str = "bm-ysnp"
     sasl_restart: tuple[str, ...] = ()
     default_domain: str = ""
@@ -89,9 +92,9 @@ def _typed(name: str, value: Any) -> Any:
     if name == "reasons":
         return replace(Thresholds(), **{str(k): type(getattr(Thresholds(), k))(v) for k, v in value.items()})
     if name == "accounts":
-        return account_commands(value)
+        return response.other_servers.account_commands(value)
     if name == "sasl_restart":
-        return argument_list(value, ("service", "login"))
+        return response.other_servers.argument_list(value, ("service", "login"))
     if name == "domain_aliases":
         return {str(k).lower(): str(v).lower() for k, v in value.items()}
     if name in ("read_only", "mask"):

@@ -1,24 +1,29 @@
 """What `bmtop hold --follow` does: holds what is queued and what comes in, until it is told to stop."""
 
+from __future__ import annotations
+
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from threading import Event
+from typing import TYPE_CHECKING
 
+from bmtop import response
 from bmtop.commands import DONE, REFUSED, act_on_messages, postfix_of
 from bmtop.config import Settings
 from bmtop.incident.selection import Filter
-from bmtop.response.keep import KeepHolding
-from bmtop.response.responder import Responder
 from bmtop.visible import visible
+
+if TYPE_CHECKING:
+    from bmtop.response.keep import KeepHolding
 
 _TICK = 0.2
 
 
 def hold_on(settings: Settings, wanted: Filter, *, yes: bool) -> int:
     """Hold all that `wanted` means, a login or clients, until Ctrl-C or SIGTERM; without `yes`, ask first."""
-    keep = Responder(settings, postfix_of(settings)).keep_holding(wanted)
+    keep = response.responder.Responder(settings, postfix_of(settings)).keep_holding(wanted)
     if not yes and not _agreed(keep.target):
         print("Nothing was done. Add --yes to act without being asked.", file=sys.stderr)
         return REFUSED

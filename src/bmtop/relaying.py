@@ -1,22 +1,27 @@
 """What `bmtop untrust` and `bmtop known` do: settings and arguments in, words and an exit status out."""
 
+from __future__ import annotations
+
 import json
 import sys
+from typing import TYPE_CHECKING
 
+from bmtop import response
 from bmtop.checked import Client
 from bmtop.commands import COULD_NOT, DONE, NOTHING, REFUSED, postfix_of
 from bmtop.config import Settings
-from bmtop.response.account import bluemind_of
-from bmtop.response.gate import Gate
 from bmtop.response.journal import Journal
 from bmtop.response.known import KnownRelays, short
-from bmtop.response.untrust import Change, Changed, Untrust
 from bmtop.visible import visible
+
+if TYPE_CHECKING:
+    from bmtop.response.gate import Gate
+    from bmtop.response.untrust import Change, Changed
 
 
 def _gate(settings: Settings) -> tuple[Gate, Journal]:
     journal = Journal(settings.state)
-    return Gate(settings.state, journal, read_only=settings.read_only), journal
+    return response.gate.Gate(settings.state, journal, read_only=settings.read_only), journal
 
 
 def untrust(
@@ -27,7 +32,8 @@ def untrust(
     if not dry_run:
         gate.refuse_read_only("untrust")
     postfix = postfix_of(settings)
-    untrusting = Untrust(postfix, bluemind_of(settings, postfix.server), frozenset(settings.own_addresses))
+    bluemind = response.account.bluemind_of(settings, postfix.server)
+    untrusting = response.untrust.Untrust(postfix, bluemind, frozenset(settings.own_addresses))
     if take_back:
         change = untrusting.prepare_again(journal, client)
     elif client is not None:
@@ -36,7 +42,7 @@ def untrust(
         print("Name the address of the client to untrust.", file=sys.stderr)
         return REFUSED
     if dry_run:
-        _say(Changed(change, True, "Nothing was done.", dry_run=True), as_json=as_json)
+        _say(response.untrust.Changed(change, True, "Nothing was done.", dry_run=True), as_json=as_json)
         return DONE
     if not yes and not _agreed(change):
         print("Nothing was done. Add --yes to act without being asked, or --dry-run to only look.", file=sys.stderr)

@@ -6,8 +6,6 @@ for another record; what comes after the envelope is the sender's to choose, and
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from typing import TypeVar
 
 from bmtop.checked import QueueId
@@ -139,6 +137,10 @@ def _subject(headers: bytes) -> str:
     raw = re.sub(rb"\r?\n(?=[ \t])", b"", found[1])[:_LONGEST_SUBJECT].decode("utf-8", "replace").strip()
     if "=?" not in raw:
         return raw
+    # It takes its time to load, and only showing a subject needs it.
+    from email.errors import HeaderParseError
+    from email.header import decode_header, make_header
+
     try:
         return str(make_header(decode_header(raw)))
     except (ValueError, LookupError, HeaderParseError):

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from bmtop.bluemind.bluemind import BlueMind
 from bmtop.bluemind.bmcli import BmCli
-from bmtop.bluemind.passwords import Password, refuse_bad
+from bmtop.bluemind.bmcli import OnlyInArgv as OnlyInArgv
+from bmtop.bluemind.passwords import Password, make, refuse_bad
 from bmtop.bluemind.rest import Rest
 from bmtop.bluemind.service import Service
 from bmtop.bluemind.session import CannotList, Session
@@ -82,6 +83,11 @@ def set_password(gate: Gate, accounts: AccountServer, login: Login, password: st
     refuse_bad(password)
     secret = Password(password)
     return _act(gate, "password", login, lambda: accounts.set_password(login, secret, allow_argv))
+
+
+def make_password() -> str:
+    """Return a new password that BlueMind takes."""
+    return make()
 
 
 def suspend(gate: Gate, accounts: AccountServer, login: Login) -> Done:

@@ -66,10 +66,10 @@ class Served:
 
 
 class Connections:
-    """Which connections serve a login or a client, by the log, /proc and ss(8) together."""
+    """Which connections serve a login or a client, by the log since a moment, /proc and ss(8) together."""
 
-    def __init__(self, postfix: Postfix, log: SmtpdLog, accounts: Accounts) -> None:
-        self.log = log
+    def __init__(self, postfix: Postfix, log: Path, since: float, accounts: Accounts) -> None:
+        self.log = SmtpdLog(log, since)
         self._postfix = postfix
         self._accounts = accounts
 

@@ -7,11 +7,14 @@ import ipaddress
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bmtop.checked import Refused
 from bmtop.incident.selection import Network, network
-from bmtop.response.gate import Gate
 from bmtop.response.journal import whoami
+
+if TYPE_CHECKING:
+    from bmtop.response.gate import Gate
 
 _LARGEST = 1_000_000
 
@@ -36,7 +39,7 @@ class KnownRelays:
                     ) from None
         return tuple(found)
 
-    def mark(self, gate: Gate, client: str) -> str:
+    def mark(self, gate: "Gate", client: str) -> str:
         """Put a client, or a range, on the list; return what was done in a sentence.
 
         Raises `Refused` for what is no address, in read-only mode, or where the list cannot be written.
@@ -51,7 +54,7 @@ class KnownRelays:
                 step.sentence = f"{short(marked)} is known as an honest relay now."
         return " ".join((step.sentence, *step.unwritten))
 
-    def unmark(self, gate: Gate, client: str) -> str:
+    def unmark(self, gate: "Gate", client: str) -> str:
         """Take a client, or a range, off the list; return what was done in a sentence. Raises as `mark` does."""
         marked = network(client)
         with gate.action("unmark as known", str(marked)) as step:

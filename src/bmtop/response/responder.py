@@ -3,40 +3,37 @@
 Each raises `Refused` or `CommandFailed`, whose text is one sentence for the user.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
-from bmtop.bluemind.passwords import make
+from bmtop import response
+from bmtop.bluemind import tls
 from bmtop.checked import Client, Login, QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.accounts import Accounts
 from bmtop.incident.message import Message
 from bmtop.incident.selection import Filter
 from bmtop.incident.territory import Territory
-from bmtop.incident.watch import Watch
 from bmtop.postfix import envelope
-from bmtop.postfix.connections import SmtpdLog
 from bmtop.postfix.instance import Postfix
-from bmtop.response import account, cache
-from bmtop.response.connections import Connections
-from bmtop.response.copies import Copies
 from bmtop.response.gate import Gate, Step
-from bmtop.response.hold import hold_or_release
 from bmtop.response.journal import Entry, Journal
-from bmtop.response.keep import KeepHolding
-from bmtop.response.known import KnownRelays
-from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
-from bmtop.response.purge import purge
-from bmtop.response.runbook import Runbook
-from bmtop.response.subjects import matching
-from bmtop.response.undo import undo
-from bmtop.response.unfinished import FINISHED, TAKEN_BACK, finish, leave, take_back
-from bmtop.response.untrust import Change, Changed, Untrust
-from bmtop.response.watch import Lookout
-from bmtop.response.witness import hear_postcat
 from bmtop.server import CommandFailed
+
+if TYPE_CHECKING:
+    from bmtop.response.account import AccountServer
+    from bmtop.response.connections import Connections
+    from bmtop.response.copies import Copies
+    from bmtop.response.keep import KeepHolding
+    from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
+    from bmtop.response.runbook import Runbook
+    from bmtop.response.untrust import Change, Changed, Untrust
+    from bmtop.response.watch import Lookout
 
 # In seconds. A bot's connection may be older than what the panes cover.
 _READ_BACK = 3600.0
@@ -51,14 +48,22 @@ class Responder:
         self._journal = Journal(settings.state)
         self._gate = Gate(settings.state, self._journal, read_only=settings.read_only)
         self.accounts = Accounts(settings.default_domain, settings.domain_aliases)
-        self._account_server = account.account_server(settings, postfix.server)
+        if settings.accounts is None:
+            # What is no address for BlueMind's key is refused now, not in an incident.
+            tls.context(settings.bm_api, settings.bm_ca)
+
+    @cached_property
+    def _account_server(self) -> AccountServer:
+        return response.account.account_server(self._settings, self._postfix.server)
 
     @property
     def read_only(self) -> bool:
         return self._gate.read_only
 
     def _copies(self) -> Copies:
-        return Copies(self._postfix.queue_directory, self._settings.undo_keep * 3600, self._settings.undo_size)
+        return response.copies.Copies(
+            self._postfix.queue_directory, self._settings.undo_keep * 3600, self._settings.undo_size
+        )
 
     # Messages
 
@@ -68,22 +73,22 @@ class Responder:
         Raises `NoRoom` where there is no room for that.
         """
         self._refuse(plan)
-        hear_postcat(self._postfix, plan.messages, progress)
+        response.witness.hear_postcat(self._postfix, plan.messages, progress)
         copies = self._copies()
         name = None if without_undo else copies.new_name()
-        return purge(
+        return response.purge.purge(
             self._postfix, copies, plan, progress, self._begin(plan, name), undo=name, in_use=self._undos_in_use()
         )
 
     def hold(self, plan: Plan, progress: Progress) -> Outcome:
         """Put the plan's messages on hold."""
         self._refuse(plan)
-        return hold_or_release(self._postfix, plan, progress, self._begin(plan))
+        return response.hold.hold_or_release(self._postfix, plan, progress, self._begin(plan))
 
     def release(self, plan: Plan, progress: Progress) -> Outcome:
         """Release the plan's messages from hold."""
         self._refuse(plan)
-        return hold_or_release(self._postfix, plan, progress, self._begin(plan))
+        return response.hold.hold_or_release(self._postfix, plan, progress, self._begin(plan))
 
     def _begin(self, plan: Plan, undo: str | None = None) -> AbstractContextManager[Step]:
         return self._gate.action(
@@ -114,10 +119,10 @@ class Responder:
             ids = [kept.id for kept in copies.shelf(name).kept()]
             action = self._gate.action("undo", name, ids=ids, undo=name)
         elif cut_off.action == "undo":
-            action = self._gate.resume(cut_off, FINISHED)
+            action = self._gate.resume(cut_off, response.unfinished.FINISHED)
         else:
-            action = self._gate.resume(cut_off, TAKEN_BACK, "failed")
-        return undo(self._postfix, copies, name, progress, action)
+            action = self._gate.resume(cut_off, response.unfinished.TAKEN_BACK, "failed")
+        return response.undo.undo(self._postfix, copies, name, progress, action)
 
     def undos(self) -> tuple[UndoCopy, ...]:
         """Return the undo copies that there are, newest first; raises `Refused` without the right to read them."""
@@ -134,49 +139,51 @@ class Responder:
         """Return those whose subject is the one that `wanted` asks for; all of them where it asks for none."""
         if wanted.subject is None or not messages:
             return tuple(messages)
-        found = matching(self._postfix.server, wanted.subject, self.subjects([m.id for m in messages]))
+        found = response.subjects.matching(
+            self._postfix.server, wanted.subject, self.subjects([m.id for m in messages])
+        )
         return tuple(m for m in messages if m.id in found)
 
     # Accounts
 
     def logout(self, login: Login) -> Done:
         """End the account's sessions."""
-        return account.logout(self._gate, self._account_server, login)
+        return response.account.logout(self._gate, self._account_server, login)
 
     def set_password(self, login: Login, password: str, *, allow_argv: bool = False) -> Done:
         """Set the account's password; raises `OnlyInArgv` where the process list would show it."""
-        return account.set_password(self._gate, self._account_server, login, password, allow_argv=allow_argv)
+        return response.account.set_password(self._gate, self._account_server, login, password, allow_argv=allow_argv)
 
     def make_password(self) -> str:
         """Return a new password that BlueMind takes."""
-        return make()
+        return response.account.make_password()
 
     def suspend(self, login: Login) -> Done:
         """Let nobody log in to the account any more; its mail stays."""
-        return account.suspend(self._gate, self._account_server, login)
+        return response.account.suspend(self._gate, self._account_server, login)
 
     def reactivate(self, login: Login) -> Done:
         """Let a suspended account in again."""
-        return account.reactivate(self._gate, self._account_server, login)
+        return response.account.reactivate(self._gate, self._account_server, login)
 
     def planned(self, action: str, login: Login) -> tuple[str, ...]:
         """Return the command that `logout`, `password`, `suspend` or `reactivate` will run."""
-        return account.planned(self._settings, self._postfix.server, action, login)
+        return response.account.planned(self._settings, self._postfix.server, action, login)
 
     # Containment
 
     def cache_command(self, login: str) -> tuple[str, ...]:
         """Return what `empty_cache` will run."""
-        return cache.command(self._settings, self._postfix.server, login)
+        return response.cache.command(self._settings, self._postfix.server, login)
 
     def empty_cache(self, login: str) -> Done:
         """Make the server forget the passwords that it remembers: the old one may be among them."""
-        return cache.empty(self._gate, self._postfix.server, self.cache_command(login), login)
+        return response.cache.empty(self._gate, self._postfix.server, self.cache_command(login), login)
 
     def connections(self) -> Connections:
         """Return what tells which SMTP connections serve whom; its first look reads the log back."""
         since = time.time() - max(self._settings.window, _READ_BACK)
-        return Connections(self._postfix, SmtpdLog(self._settings.log_file, since), self.accounts)
+        return response.connections.Connections(self._postfix, self._settings.log_file, since, self.accounts)
 
     def end_connections(self, wanted: Filter, connections: Connections | None = None) -> Done:
         """End the SMTP connections of whom `wanted` means."""
@@ -184,7 +191,7 @@ class Responder:
 
     def keep_holding(self, wanted: Filter) -> KeepHolding:
         """Return what holds all that `wanted` means, a login or clients, once it is begun."""
-        return KeepHolding(
+        return response.keep.KeepHolding(
             self._postfix,
             self._gate,
             wanted,
@@ -203,11 +210,12 @@ class Responder:
         clock: Callable[[], float] = time.time,
     ) -> Lookout:
         """Return the watch after containment by these steps; see `Watch`."""
-        return Lookout(
+        return response.watch.Lookout(
             self._postfix,
             connections,
-            Watch(steps, remedy=remedy),
             wanted,
+            steps,
+            remedy,
             accounts=self.accounts,
             own=frozenset(self._settings.own_addresses),
             log=self._settings.log_file,
@@ -218,7 +226,7 @@ class Responder:
     def _sessions(self, wanted: Filter) -> tuple[float | None, ...] | None:
         if wanted.login is None:
             return None
-        return account.sessions(self._account_server, Login(self.accounts.account(wanted.login)))
+        return response.account.sessions(self._account_server, Login(self.accounts.account(wanted.login)))
 
     def runbook(
         self,
@@ -229,7 +237,7 @@ class Responder:
         clock: Callable[[], float] = time.time,
     ) -> Runbook:
         """Return the steps that contain one login, or one client. `messages` lists the queue anew; it may block."""
-        return Runbook(self, messages, self._untrust, login=login, client=client, clock=clock)
+        return response.runbook.Runbook(self, messages, self._untrust, login=login, client=client, clock=clock)
 
     def note(self, action: str, target: str, sentence: str, *, ok: bool) -> None:
         """Write something into the journal that was seen, not done. Raises `Refused` where that cannot be written."""
@@ -254,19 +262,19 @@ class Responder:
 
     @property
     def _trust(self) -> Untrust:
-        bluemind = account.bluemind_of(self._settings, self._postfix.server)
-        return Untrust(self._postfix, bluemind, frozenset(self._settings.own_addresses))
+        bluemind = response.account.bluemind_of(self._settings, self._postfix.server)
+        return response.untrust.Untrust(self._postfix, bluemind, frozenset(self._settings.own_addresses))
 
     def _untrust(self, client: Client) -> Changed:
         return self.change_trust(self.prepare_untrust(client))
 
     def mark_known(self, client: Client) -> str:
         """Put a client on the list of relays that are known as honest; return what was done in a sentence."""
-        return KnownRelays(self._settings.state).mark(self._gate, client)
+        return response.known.KnownRelays(self._settings.state).mark(self._gate, client)
 
     def unmark_known(self, client: Client) -> str:
         """Take a client off the list of known relays; return what was done in a sentence."""
-        return KnownRelays(self._settings.state).unmark(self._gate, client)
+        return response.known.KnownRelays(self._settings.state).unmark(self._gate, client)
 
     # The journal
 
@@ -284,21 +292,23 @@ class Responder:
     def finish(self, cut_off: Entry, progress: Progress) -> Outcome | Restored:
         """Finish an action on messages that was cut off, on what is left of it."""
         self._gate.refuse_read_only(f"finish the {cut_off.action}")
-        return finish(self._postfix, self._gate, self._copies(), cut_off, progress, in_use=self._undos_in_use())
+        return response.unfinished.finish(
+            self._postfix, self._gate, self._copies(), cut_off, progress, in_use=self._undos_in_use()
+        )
 
     def take_back(self, cut_off: Entry, progress: Progress) -> Outcome | Restored:
         """Take back what an action on messages had done when it was cut off."""
         self._gate.refuse_read_only(f"take the {cut_off.action} back")
         if cut_off.action == "purge" and cut_off.undo is not None:
             return self.undo(cut_off.undo, progress)
-        return take_back(self._postfix, self._gate, cut_off, progress)
+        return response.unfinished.take_back(self._postfix, self._gate, cut_off, progress)
 
     def leave(self, cut_off: Entry) -> None:
         """Leave an action that was cut off as it is, and let go of what it had only begun to deal with.
 
         Raises `Refused` where the journal cannot take that.
         """
-        leave(self._postfix, self._gate, self._copies(), cut_off)
+        response.unfinished.leave(self._postfix, self._gate, self._copies(), cut_off)
         if cut_off.number in {entry.number for entry in self.unfinished()}:
             raise Refused("That it was left so could not be written into the journal: make room; it is asked again.")
 

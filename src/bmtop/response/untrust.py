@@ -8,9 +8,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bmtop.bluemind.bluemind import BlueMind
 from bmtop.checked import Client, Refused
 from bmtop.incident.selection import Network
 from bmtop.incident.territory import Address, address_of
@@ -20,7 +19,11 @@ from bmtop.response import untrusts
 from bmtop.response.gate import Gate, Step
 from bmtop.response.journal import Entry, Journal
 from bmtop.response.untrusts import TRUST_AGAIN, UNTRUST, Through
+from bmtop.response.untrusts import untrusted as untrusted
 from bmtop.server import CommandFailed
+
+if TYPE_CHECKING:
+    from bmtop.bluemind.bluemind import BlueMind
 
 # BlueMind passes its setting on to Postfix in the background.
 _PASSED_ON = 30.0
@@ -146,7 +149,7 @@ class Untrust:
     `own` are addresses of the same installation beside this machine's.
     """
 
-    def __init__(self, postfix: Postfix, bluemind: BlueMind | None, own: frozenset[str] = frozenset()) -> None:
+    def __init__(self, postfix: Postfix, bluemind: "BlueMind | None", own: frozenset[str] = frozenset()) -> None:
         self._postfix = postfix
         self._bluemind = bluemind if bluemind is not None and bluemind.present() else None
         self._own = own
@@ -346,13 +349,6 @@ def _stands_elsewhere(mynetworks: str, client: Client, entry: str) -> str:
         return f"{client} is let in by {entry}: take it out there (postmap indexes a table again), and reload Postfix."
     where = ", ".join(_elsewhere(mynetworks))
     return f"{client} is let in by {entry}, which mynetworks has from {where}: take it out there, and reload Postfix."
-
-
-def untrusted(journal: Journal) -> dict[str, tuple[str, float]]:
-    """Return each client that is untrusted now, with the entry that had let it in, and the moment it went."""
-    ended = {entry.number: entry.time for entry in journal.entries(untrusts.LOOKED_BACK)}
-    standing = untrusts.standing(journal)
-    return {entry.target: (str(entry.filter.get("entry")), ended[entry.number]) for entry in standing}
 
 
 def _back(journal: Journal, begun: Entry) -> Change:

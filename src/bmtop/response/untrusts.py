@@ -28,6 +28,12 @@ def standing(journal: Journal) -> list[Entry]:
     return [entry for entry in made if entry.number in newest.values() and entry.number not in gone]
 
 
+def untrusted(journal: Journal) -> dict[str, tuple[str, float]]:
+    """Return each client that is untrusted now, with the entry that had let it in, and the moment it went."""
+    ended = {entry.number: entry.time for entry in journal.entries(LOOKED_BACK)}
+    return {entry.target: (str(entry.filter.get("entry")), ended[entry.number]) for entry in standing(journal)}
+
+
 def cut_off(journal: Journal, client: Client) -> Entry | None:
     """Return the newest untrust of `client` that was not seen to its end."""
     done = {entry.number for entry in journal.entries(LOOKED_BACK) if entry.state == "done"}

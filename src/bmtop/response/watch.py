@@ -40,15 +40,17 @@ class Lookout:
     """Begin it, and call `tick` again and again; both block for a moment.
 
     `problem` is a sentence while it cannot see all, or empty. `sessions` returns when each open session began,
-    None where the server cannot list them. `own` are addresses of the same installation beside this machine's.
+    None where the server cannot list them. `steps` and `remedy` are as `Watch` has them, `own` are addresses of
+    the same installation beside this machine's.
     """
 
     def __init__(
         self,
         postfix: Postfix,
         connections: Connections,
-        watch: Watch,
         wanted: Filter,
+        steps: Sequence[str],
+        remedy: str,
         *,
         accounts: Accounts,
         own: frozenset[str],
@@ -59,7 +61,7 @@ class Lookout:
         self.on = False
         self._postfix = postfix
         self._connections = connections
-        self._watch = watch
+        self._watch = Watch(steps, remedy=remedy)
         self._wanted = wanted
         self._accounts = accounts
         self._own = own
