@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from bmtop.console.columns import Column, fitted
-from bmtop.console.text import Kind, fit, shown
+from bmtop.console.text import TINTS, Kind, fit, shown
 
 T = TypeVar("T")
 
@@ -31,11 +31,6 @@ class Table(ScrollView, Generic[T], can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "table--head",
         "table--cursor",
-        "table--strong",
-        "table--dim",
-        "table--good",
-        "table--warn",
-        "table--alarm",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", show=False),
@@ -218,12 +213,12 @@ class Table(ScrollView, Generic[T], can_focus=True):
         look = self._drawn[y] = self._look(y)
         if not look[1]:
             says = self.empty if not self.items and y == self._head else ""
-            return Strip([Segment(fit("  " + says, width), self._style("dim"))], width)
+            return Strip([Segment(fit("  " + says, width), self.rich_style + TINTS["dim"])], width)
         is_cursor, cells = look
         base = self._style("cursor") if is_cursor else self.rich_style
         segments = [Segment("▸" if is_cursor else " ", base)]
         for (text, kind), (column, room) in zip(cells, self._fitted, strict=True):
-            style = base + self._tint(kind) if kind else base
+            style = base + TINTS[kind] if kind else base
             segments += [Segment(" ", base), Segment(fit(text, room, column.right), style)]
         return Strip(segments).adjust_cell_length(width, base).simplify()
 
@@ -237,9 +232,6 @@ class Table(ScrollView, Generic[T], can_focus=True):
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"table--{name}")
-
-    def _tint(self, kind: Kind) -> Style:
-        return self.get_component_rich_style(f"table--{kind}", partial=True)
 
     def _reveal(self) -> None:
         top = round(self.scroll_y)

@@ -1,13 +1,15 @@
 """The one way of outside text onto the screen: visible, masked where asked, and never markup."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
+from rich.style import Style
 from textual.content import Content
 from textual.dom import DOMNode
 
+from bmtop.console.theme import BMTOP
 from bmtop.visible import visible
 
 Kind = Literal["", "strong", "dim", "good", "warn", "alarm"]
@@ -23,6 +25,12 @@ _STYLES: dict[Kind, str] = {
     "warn": "$text-warning",
     "alarm": "bold $text-error",
 }
+TINTS: Mapping[Kind, Style] = {
+    kind: Style.parse(re.sub(r"\$([a-z-]+)", lambda found: BMTOP.variables[found[1]], looks))
+    for kind, looks in _STYLES.items()
+}
+"""The same for lines that are drawn segment by segment."""
+
 # A local part: quoted, or what stands between an `@` and the nearest character that ends it in a log line.
 _LOCAL_PART = re.compile(r'(?:"[^"]*"|[^\s<>@,;:=()\[\]"]+)@(?=[\w\[])')
 
