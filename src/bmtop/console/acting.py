@@ -1,19 +1,19 @@
 """A screen on which something is selected that can be acted on."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from bmtop.console.deeds.accounts import logout, password
-from bmtop.console.deeds.containment import contain, step
-from bmtop.console.deeds.holding import keep_holding
-from bmtop.console.deeds.messages import messages, undo
-from bmtop.console.deeds.relays import known, untrust
+from bmtop.console import deeds
 from bmtop.console.deeds.runner import Runner
 from bmtop.console.target import Target
-from bmtop.response.plan import MessageAction
+
+if TYPE_CHECKING:
+    from bmtop.response.plan import MessageAction
 
 
 class Acting(Screen[None]):
@@ -64,28 +64,28 @@ class Acting(Screen[None]):
             self._runner.start(deed(self._runner, target))
 
     def action_logout(self) -> None:
-        self._begin(logout)
+        self._begin(deeds.accounts.logout)
 
     def action_password(self) -> None:
-        self._begin(password)
+        self._begin(deeds.accounts.password)
 
     def action_messages(self, action: MessageAction) -> None:
-        self._begin(lambda runner, target: messages(runner, action, target))
+        self._begin(lambda runner, target: deeds.messages.messages(runner, action, target))
 
     def action_undo(self) -> None:
-        self._runner.start(undo(self._runner))
+        self._runner.start(deeds.messages.undo(self._runner))
 
     def action_contain(self) -> None:
-        self._begin(contain)
+        self._begin(deeds.containment.contain)
 
     def action_keep_holding(self) -> None:
-        self._begin(keep_holding)
+        self._begin(deeds.holding.keep_holding)
 
     def action_untrust(self) -> None:
-        self._begin(untrust)
+        self._begin(deeds.relays.untrust)
 
     def action_known(self) -> None:
-        self._begin(known)
+        self._begin(deeds.relays.known)
 
     def action_remedy(self) -> None:
         """Run the step that the first alarm asks for; where that is none of its own, show its runbook."""
@@ -93,6 +93,6 @@ class Acting(Screen[None]):
         if alarmed is None:
             self.notify("There is no alarm.", markup=False)
         elif alarmed.missing is None:
-            self._runner.start(contain(self._runner, alarmed.target))
+            self._runner.start(deeds.containment.contain(self._runner, alarmed.target))
         else:
-            self._runner.start(step(self._runner, alarmed, alarmed.missing.name))
+            self._runner.start(deeds.containment.step(self._runner, alarmed, alarmed.missing.name))

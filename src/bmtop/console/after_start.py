@@ -2,21 +2,35 @@
 
 import asyncio
 import gc
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
+from pkgutil import iter_modules
+
+from bmtop import console, response
+from bmtop.console import deeds, dialogs
 
 # What would be loaded when it is first needed: an update may replace it on disk meanwhile.
-_LATER = ("bmtop.bluemind.exchange", "textual.scrollbar", "textual.system_commands")
+_NEXT = (response, console, dialogs, deeds)
+_LATER = ("textual.scrollbar", "textual.system_commands", "bmtop.bluemind.exchange")
 _AFTER = 1.0
 
 
 async def finish_start() -> None:
-    """Load the rest of the program, and look for rubbish from then on. What is missing is said where it is needed."""
+    """Load the rest of the program, and look for rubbish from then on. What is missing is said where it is needed.
+
+    First what a key may need at once, which takes some hundredths of a second.
+    """
+    await _load(f"{package.__name__}.{found.name}" for package in _NEXT for found in iter_modules(package.__path__))
     await asyncio.sleep(_AFTER)
-    for name in _LATER:
-        with suppress(ImportError, SyntaxError):
-            await asyncio.to_thread(import_module, name)
+    await _load(_LATER)
     if not gc.isenabled():
         # What is there now stays; to look through all of it would hold up the keys for a moment.
         gc.freeze()
         gc.enable()
+
+
+async def _load(names: Iterable[str]) -> None:
+    for name in names:
+        with suppress(ImportError, SyntaxError):
+            await asyncio.to_thread(import_module, name)

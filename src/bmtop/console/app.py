@@ -16,19 +16,14 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerFailed, WorkerState
 
-from bmtop import fault
+from bmtop import console, fault
 from bmtop.checked import Refused
+from bmtop.console import deeds, dialogs
 from bmtop.console.acting import Acting
 from bmtop.console.after_start import finish_start
-from bmtop.console.deeds.leaving import may_leave
 from bmtop.console.deeds.runner import READ_ONLY, UNDER_WAY, Runner
-from bmtop.console.deeds.unfinished import unfinished
-from bmtop.console.dialogs.help import Help
-from bmtop.console.dialogs.messages import Messages
 from bmtop.console.overview import Overview
-from bmtop.console.picture import in_columns
 from bmtop.console.ports import Monitor, Responder
-from bmtop.console.runbook import RunbookScreen
 from bmtop.console.says import Says
 from bmtop.console.table import Table
 from bmtop.console.terminal import Terminal
@@ -77,6 +72,7 @@ class BmtopApp(App[None]):
         self._server = title
         self._export = export
         self._clock = clock
+        self._reading: Worker[None] | None = None
         self._runner = Runner(self, monitor, responder, folder=folder or Path.cwd(), clock=clock)
         # From 120 by 38 on, all panes are seen at once; below, one at a time.
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
@@ -93,9 +89,23 @@ class BmtopApp(App[None]):
         # An action that is under way still comes to its end, and into the journal.
         for number in (signal.SIGHUP, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, partial(self.exit, return_code=128 + number))
+        # Nothing is read, and no more is loaded, before there is a screen.
+        self.call_after_refresh(self._go_on)
+        self._runner.start(self._ask_about_unfinished())
+
+    def _go_on(self) -> None:
         self._reading = self.run_worker(self._monitor.run(), name="reading", exit_on_error=False)
         self.run_worker(finish_start(), name="finishing")
-        self._runner.start(unfinished(self._runner))
+
+    async def _ask_about_unfinished(self) -> None:
+        """Ask for each action that an earlier run began and did not end, oldest first, what is to become of it."""
+        try:
+            entries = self._responder.unfinished()
+        except Refused:
+            # That it may not be known is said among the problems.
+            return
+        for entry in entries:
+            await deeds.unfinished.settle(self._runner, entry)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.worker is self._reading and event.state is WorkerState.ERROR:
@@ -126,11 +136,11 @@ class BmtopApp(App[None]):
             "Actions": Acting,
             "Panes": Overview,
             "Everywhere": type(self),
-            "In a runbook": RunbookScreen,
-            "In a list of messages": Messages,
+            "In a runbook": console.runbook.RunbookScreen,
+            "In a list of messages": dialogs.messages.Messages,
         }
         self.push_screen(
-            Help(
+            dialogs.help.Help(
                 (heading, [(self.get_key_display(binding), binding) for binding in _own_bindings(place)])
                 for heading, place in groups.items()
             )
@@ -152,7 +162,7 @@ class BmtopApp(App[None]):
             self._runner.start(self._leave())
 
     async def _leave(self) -> None:
-        if await may_leave(self._runner):
+        if await deeds.leaving.may_leave(self._runner):
             self.exit()
 
     def close(self) -> list[str]:
@@ -169,7 +179,7 @@ class BmtopApp(App[None]):
             await self._write("report", lambda: export(picture))
 
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
-        return in_columns(super().export_screenshot(title=title, simplify=simplify))
+        return console.picture.in_columns(super().export_screenshot(title=title, simplify=simplify))
 
     @work(exclusive=True, group="files")
     async def action_picture(self) -> None:

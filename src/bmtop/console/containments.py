@@ -1,22 +1,26 @@
 """What goes on after a key was pressed: runbooks that watch and hold, kept by target, and ticked off the event loop."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable, Iterator
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
 from bmtop import fault
 from bmtop.checked import Refused
-from bmtop.console.dialogs.progress import Steps
+from bmtop.console.steps import Steps
 from bmtop.console.target import Target
 from bmtop.console.text import Cell
 from bmtop.incident.accounts import Accounts
-from bmtop.response.keep import KeepHolding
-from bmtop.response.plan import Done
-from bmtop.response.runbook import Runbook, Step
 from bmtop.server import CommandFailed
+
+if TYPE_CHECKING:
+    from bmtop.response.keep import KeepHolding
+    from bmtop.response.plan import Done
+    from bmtop.response.runbook import Runbook, Step
 
 _PAUSE = 0.4
 

@@ -11,12 +11,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widgets import Input
 
-from bmtop.console import blocked
+from bmtop import console
+from bmtop.console import blocked, dialogs
 from bmtop.console.acting import Acting
 from bmtop.console.alert import Alert
 from bmtop.console.deeds.runner import Runner
-from bmtop.console.details import Details
-from bmtop.console.dialogs.notice import Notice
 from bmtop.console.figures import window
 from bmtop.console.panes.banner import Banner
 from bmtop.console.panes.failed import FailedLogins, rows
@@ -220,20 +219,21 @@ class Overview(Acting):
     def action_details(self) -> None:
         pane = self._pane
         if isinstance(pane, LiveLog) and pane.current is not None:
-            self.app.push_screen(Notice("Log line", [pane.current.text]))
+            self.app.push_screen(dialogs.notice.Notice("Log line", [pane.current.text]))
         elif isinstance(pane, Journal) and pane.current is not None:
-            self.app.push_screen(Notice("Journal", pane.in_full(self._clock())))
+            self.app.push_screen(dialogs.notice.Notice("Journal", pane.in_full(self._clock())))
         elif pane.target is not None:
-            self.app.push_screen(Details(pane.target, self._monitor, self._responder, self._runner, self._clock))
+            self.app.push_screen(
+                console.details.Details(pane.target, self._monitor, self._responder, self._runner, self._clock)
+            )
 
     def action_follow(self) -> None:
         self._following = not self._following
         self.query_one(LiveLog).follow_target(self._selected if self._following else None, self._clock())
 
     def action_blocked(self) -> None:
-        self.app.push_screen(
-            Notice("Who refuses our mail", blocked.lines(self._picture.blocked, self._clock()), tall=True)
-        )
+        lines = blocked.lines(self._picture.blocked, self._clock())
+        self.app.push_screen(dialogs.notice.Notice("Who refuses our mail", lines, tall=True))
 
     def action_sort(self) -> None:
         self._pane.sort_next()

@@ -1,19 +1,22 @@
 """What the console needs from the rest: somebody who reads, and somebody who acts."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Protocol
+from __future__ import annotations
 
-from bmtop.checked import Client, Login, QueueId
-from bmtop.incident.accounts import Accounts
-from bmtop.incident.detail import Detail
-from bmtop.incident.message import Message
-from bmtop.incident.picture import Picture
-from bmtop.incident.selection import Filter
-from bmtop.response.journal import Entry
-from bmtop.response.keep import KeepHolding
-from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
-from bmtop.response.runbook import Runbook
-from bmtop.response.untrust import Change, Changed
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from bmtop.checked import Client, Login, QueueId
+    from bmtop.incident.accounts import Accounts
+    from bmtop.incident.detail import Detail
+    from bmtop.incident.message import Message
+    from bmtop.incident.picture import Picture
+    from bmtop.incident.selection import Filter
+    from bmtop.response.journal import Entry
+    from bmtop.response.keep import KeepHolding
+    from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
+    from bmtop.response.runbook import Runbook
+    from bmtop.response.untrust import Change, Changed
 
 
 class Monitor(Protocol):

@@ -12,10 +12,10 @@ from bmtop.console.deeds.runner import Runner
 from bmtop.console.dialogs.confirm import Confirm
 from bmtop.console.dialogs.messages import Messages
 from bmtop.console.dialogs.password import PasswordDialog
-from bmtop.console.dialogs.progress import Steps
 from bmtop.console.dialogs.result import PasswordResult
 from bmtop.console.runbook import RunbookScreen, unanswered
 from bmtop.console.secret import Secret
+from bmtop.console.steps import Steps
 from bmtop.console.target import Target
 from bmtop.console.text import Cell, Line
 from bmtop.incident.message import Message

@@ -1,23 +1,27 @@
 """What every deed needs: one at a time, off the event loop, and never without a last word."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.app import App
 from textual.screen import Screen
 
 from bmtop import fault
 from bmtop.checked import Refused
+from bmtop.console import dialogs
 from bmtop.console.containments import Containments
-from bmtop.console.dialogs.notice import Notice
-from bmtop.console.dialogs.progress import ProgressDialog, Steps
 from bmtop.console.ports import Monitor, Responder
 from bmtop.console.save import save
+from bmtop.console.steps import Steps
 from bmtop.console.text import Cell, Line, shown
-from bmtop.response.plan import Progress
 from bmtop.server import CommandFailed
+
+if TYPE_CHECKING:
+    from bmtop.response.plan import Progress
 
 T = TypeVar("T")
 
@@ -74,7 +78,7 @@ class Runner:
 
     async def tell(self, heading: str, lines: Sequence[str | Cell | Line], *, alarm: bool = False) -> None:
         """Show these lines until they are closed."""
-        await self.ask(Notice(heading, lines, alarm=alarm))
+        await self.ask(dialogs.notice.Notice(heading, lines, alarm=alarm))
 
     async def act(self, heading: str, work: Callable[[Progress], T], *, stoppable: bool = False) -> T:
         """Run `work` in a thread to its end, with a progress bar once it takes longer than a moment."""
@@ -82,7 +86,7 @@ class Runner:
         running = asyncio.ensure_future(asyncio.to_thread(work, steps.report))
         await asyncio.wait({running}, timeout=PATIENCE)
         if not running.done():
-            dialog = ProgressDialog(heading, steps, stoppable)
+            dialog = dialogs.progress.ProgressDialog(heading, steps, stoppable)
             ended = self._app.push_screen(dialog, wait_for_dismiss=True)
             await asyncio.wait({running})
             dialog.over = True

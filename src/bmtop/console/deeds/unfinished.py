@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from bmtop.checked import Refused
 from bmtop.console import results
 from bmtop.console.deeds.runner import Runner
 from bmtop.console.dialogs.cut_off import CutOff
@@ -10,18 +9,8 @@ from bmtop.response.journal import Entry
 from bmtop.response.plan import Outcome
 
 
-async def unfinished(runner: Runner) -> None:
-    """Ask for each action that was cut off, oldest first, what is to become of it."""
-    try:
-        entries = runner.responder.unfinished()
-    except Refused:
-        # That it may not be known is said among the problems.
-        return
-    for entry in entries:
-        await _settle(runner, entry)
-
-
-async def _settle(runner: Runner, entry: Entry) -> None:
+async def settle(runner: Runner, entry: Entry) -> None:
+    """Ask what is to become of it, and do that."""
     choice = await runner.ask(CutOff(entry, runner.clock(), read_only=runner.responder.read_only))
     heading = f"Cut off: {entry.action} {entry.target}"
     if choice == "leave":
