@@ -1,12 +1,12 @@
 """The console's table of contents: what it is made of, and the keys that work everywhere."""
 
 import asyncio
+import pkgutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -44,7 +44,7 @@ class BmtopApp(App[None]):
     """
 
     # Read as a resource, which need not be a file of its own.
-    CSS = resources.files("bmtop.console").joinpath("bmtop.tcss").read_text(encoding="utf-8")
+    CSS = (pkgutil.get_data("bmtop.console", "bmtop.tcss") or b"").decode()
     TITLE = "bmtop"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?", tooltip="this list"),

@@ -57,6 +57,8 @@ class Overview(Acting):
         self, server: str, monitor: Monitor, responder: Responder, runner: Runner, clock: Callable[[], float]
     ) -> None:
         super().__init__(runner)
+        # As on most terminals; where they change, all styles are worked out once more before the first screen.
+        self.add_class("-wide", "-high", update=False)
         self._server = server
         self._monitor = monitor
         self._responder = responder
