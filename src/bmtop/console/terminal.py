@@ -13,10 +13,11 @@ class Terminal(LinuxDriver):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        # Terminals are UTF-8, also where the locale is set otherwise.
-        assert isinstance(self._file, io.TextIOWrapper)
-        self._file.reconfigure(encoding="utf-8", errors="replace")
-        self._file = cast(io.TextIOWrapper, _Screen(self._file))
+        assert self._file is not None
+        # Terminals are UTF-8, also where the locale is set otherwise. What is written is written whole: Python's own
+        # stream may be unbuffered (PYTHONUNBUFFERED), and loses the rest where a signal cuts a slow write short.
+        stream = open(self._file.fileno(), "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+        self._file = cast(io.TextIOWrapper, _Screen(stream))
 
     def _sigcont_application(self, *arguments: Any) -> None:
         # It also comes where nothing was stopped, such as right after SIGHUP: then all is running already.
