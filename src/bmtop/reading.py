@@ -25,7 +25,7 @@ from bmtop.postfix.lives import Lives
 from bmtop.postfix.logreader import LogReader
 from bmtop.response.journal import Journal
 from bmtop.response.known import KnownRelays
-from bmtop.response.untrust import untrusted
+from bmtop.response.untrusts import untrusted
 from bmtop.server import CommandFailed
 
 # A content filter holds a message for at most this long.

@@ -16,7 +16,8 @@ from bmtop.postfix.instance import Postfix
 from bmtop.postfix.networks import entries, parse_network
 from bmtop.response.gate import Gate
 from bmtop.response.journal import Journal
-from bmtop.response.untrust import NotTrusted, Untrust, plan, untrusted
+from bmtop.response.untrust import NotTrusted, Untrust, plan
+from bmtop.response.untrusts import untrusted
 from bmtop.server import Server
 
 NOBODY: BlueMind | None = None

@@ -19,7 +19,6 @@ from bmtop.response import untrusts
 from bmtop.response.gate import Gate, Step
 from bmtop.response.journal import Entry, Journal
 from bmtop.response.untrusts import TRUST_AGAIN, UNTRUST, Through
-from bmtop.response.untrusts import untrusted as untrusted
 from bmtop.server import CommandFailed
 
 if TYPE_CHECKING:
