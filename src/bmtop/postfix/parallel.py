@@ -21,7 +21,7 @@ from bmtop.postfix.logline import Match, Parts, decoded, matches, parts
 from bmtop.postfix.logtime import LogClock
 
 # So long that most messages' lives are within one stretch, and so short that what is found in it takes little memory.
-STRETCH = 1 << 21
+STRETCH = 1 << 18
 # So many stretches a process, so that each has as much to do as the others.
 _SHARES = 8
 # Small enough that it stays near the processor.
@@ -103,11 +103,13 @@ def _send(pipe: int, log: _Log, offsets: range, length: int) -> NoReturn:
     """Send what the stretches at these offsets tell: for each, how long that is, and then what it is."""
     try:
         gc.disable()
-        with open(pipe, "wb", buffering=0) as out:
+        # Buffered, all of it is written, even where a signal comes in between.
+        with open(pipe, "wb") as out:
             for offset in offsets:
                 told = list(_stretch(log, offset, offset + length))
                 sent = marshal.dumps((bytes(_NUMBERS[kind] for kind, _ in told), [fields for _, fields in told]), 2)
                 out.write(len(sent).to_bytes(_LENGTH, "little") + sent)
+                out.flush()
     finally:
         # Nothing that the parent has still to do is done here as well.
         os._exit(0)
