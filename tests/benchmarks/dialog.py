@@ -3,6 +3,7 @@
 `python -m tests.benchmarks.dialog N` is the console that is measured, on a made-up server with N messages queued.
 """
 
+import gc
 import sys
 
 from bmtop.console.app import BmtopApp
@@ -50,5 +51,7 @@ def _press(console: Console, key: bytes, text: str) -> float:
 
 
 if __name__ == "__main__":
+    # As the program begins.
+    gc.disable()
     desk = Desk(*(message(number) for number in range(1, int(sys.argv[1]) + 1)))
     BmtopApp(desk, Hands(desk), title="mail.example.com", clock=lambda: NOW).run()

@@ -95,7 +95,7 @@ class BmtopApp(App[None]):
 
     def _go_on(self) -> None:
         self._reading = self.run_worker(self._monitor.run(), name="reading", exit_on_error=False)
-        self.run_worker(finish_start(), name="finishing")
+        self.run_worker(finish_start(lambda: self._monitor.picture().complete), name="finishing")
 
     async def _ask_about_unfinished(self) -> None:
         """Ask for each action that an earlier run began and did not end, oldest first, what is to become of it."""
@@ -212,6 +212,8 @@ def run_console(
     folder: Path | None = None,
 ) -> int:
     """Run the console until it is left, and return its exit status."""
+    # A thread that works on the queue's listing lets a key go first after a thousandth of a second, not after five.
+    sys.setswitchinterval(0.001)
     app = BmtopApp(monitor, responder, title=title, mask=mask, export=export, folder=folder)
     try:
         app.run()
