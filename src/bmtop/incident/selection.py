@@ -146,22 +146,25 @@ class Filter:
     def keep(self, messages: Iterable[Message], accounts: Accounts) -> list[Message]:
         """Return those that are meant, in their order; their subjects aside: no listing and no envelope has them."""
         kept = list(messages)
-        for meant in self._tests(accounts):
+        for meant in self._tests():
             kept = list(filter(meant, kept))
-        return kept
+        return self._from_source(kept, accounts) if self.needs_envelope else kept
 
-    def _tests(self, accounts: Accounts) -> Iterable[Callable[[Message], bool]]:
-        """Yield a test for each part of the filter that is set."""
+    def _from_source(self, messages: Iterable[Message], accounts: Accounts) -> list[Message]:
+        """Return those that were handed in as is meant."""
+        # A whole queue has few of them.
+        meant = cache(lambda login, client: self.matches_source(login, client, accounts))
+        nowhere = meant(None, None)
+        # Written out, since a list may be long, and a key waits for it.
+        return [m for m in messages if (meant(s.login, s.client) if (s := m.origin or m.envelope) else nowhere)]
+
+    def _tests(self) -> Iterable[Callable[[Message], bool]]:
+        """Yield a test for each part of the filter that is set, but for who handed a message in."""
         if self.ids:
             ids = frozenset(self.ids)
             yield lambda m: m.id in ids
         if self.queue is not None:
             yield lambda m: m.queue == self.queue
-        if self.needs_envelope:
-            # A whole queue has few of them.
-            from_source = cache(lambda login, client: self.matches_source(login, client, accounts))
-            nowhere = from_source(None, None)
-            yield lambda m: from_source(source.login, source.client) if (source := m.source) else nowhere
         if self.without_login:
             yield lambda m: not _login_is_unknown(m)
         if (since := self.since) is not None:
