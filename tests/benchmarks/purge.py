@@ -1,6 +1,8 @@
 """Purging half of a long queue, and taking it back, beside Postfix's own programs on the same messages."""
 
+import math
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -115,10 +117,17 @@ def measure(given: Inputs, *, repeat: int) -> list[Row]:
     command = given.bmtop(log, "purge", "--login", ALICE, "--dry-run")
     cold = [_timed(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(repeat)]
     peers = [_timed(lambda: _list_and_read(postfix, all_ids)) for _ in range(repeat)]
+    manual = [_timed(lambda: _by_the_manual(postfix, ALICE)) for _ in range(repeat)]
+    named = _by_the_manual(postfix, ALICE)
+    right = len(named & set(stock.ids))
+    pipeline = (
+        f"the manual's pipeline but for postsuper, which finds {right:,} of them and {len(named) - right:,} others"
+    )
     queue = f"{ids:,} of {given.queued:,} messages"
     return [
         Row(f"purge from a warm state, {queue}", "s", 1.25, purges, "postsuper -d - alone", bare),
         Row(f"cold dry run, {queue}", "s", 2.0, cold, "postqueue -j and postcat -eq of all", peers),
+        Row(f"cold dry run, {queue}", "s", math.inf, cold, pipeline, manual),
         Row(f"undo of {ids:,} messages", "s", 0.5, undos, "postsuper -d - of them", bare),
     ]
 
@@ -127,3 +136,13 @@ def _list_and_read(postfix: Postfix, ids: Sequence[str]) -> None:
     run("postqueue", "-c", str(postfix.etc), "-j")
     for first in range(0, len(ids), IDS_PER_CALL):
         run("postcat", "-c", str(postfix.etc), "-eq", *ids[first : first + IDS_PER_CALL])
+
+
+def _by_the_manual(postfix: Postfix, login: str) -> set[str]:
+    """Return the queue ids that the pipeline of BlueMind's manual hands to postsuper for this login."""
+    pipeline = r"""postqueue -c "$1" -p | tail -n +2 | awk "$2" | tr -d '\*!'"""
+    program = f'BEGIN {{ RS = "" }} /{re.escape(login)}/ {{ print $1 }}'
+    done = subprocess.run(
+        ["sh", "-c", pipeline, "sh", str(postfix.etc), program], check=True, capture_output=True, text=True
+    )
+    return set(done.stdout.split())

@@ -181,6 +181,10 @@ def _reaching(
     found: list[tuple[Path, BinaryIO]] = []
     beginning = _beginning(log)
     for path in rotated(log):
+        if path.is_fifo():
+            # To open it would wait for somebody who writes.
+            problem(path, "it is a pipe")
+            continue
         try:
             plain = opened.enter_context(path.open("rb"))
             status = os.fstat(plain.fileno())

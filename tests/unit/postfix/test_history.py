@@ -241,6 +241,16 @@ def test_a_file_that_cannot_be_read_hides_no_other_one(tmp_path: Path) -> None:
     assert problems == ["mail.log.2.gz: not whole, or no gzip file"]
 
 
+def test_a_pipe_among_the_old_files_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    write(log, NOW - HOUR, NOW)
+    os.mkfifo(tmp_path / "mail.log.1")
+    lines = write(tmp_path / "mail.log.2", NOW - 3 * HOUR, NOW - 2 * HOUR)
+    problems: list[str] = []
+    assert back(log, NOW - 9 * HOUR, problems) == lines
+    assert problems == ["mail.log.1: it is a pipe"]
+
+
 def test_nothing_is_read_twice_while_the_log_is_rotated(tmp_path: Path) -> None:
     log = tmp_path / "mail.log"
     current = write(log, NOW - HOUR, NOW)
