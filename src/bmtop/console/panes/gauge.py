@@ -55,10 +55,10 @@ def growth(gauge: QueueGauge) -> str:
     return f"{by:+,} a minute" if by else "steady"
 
 
-def lines(gauge: QueueGauge | None, now: float, width: int) -> list[Line]:
-    """Return the gauge's three lines, `width` cells wide."""
+def lines(gauge: QueueGauge | None, now: float, width: int, *, reading: bool = False) -> list[Line]:
+    """Return the gauge's three lines, `width` cells wide; while `reading`, no queue is one that is not known yet."""
     if gauge is None:
-        return [(Cell("The queue cannot be read.", "warn"),), (), ()]
+        return [(Cell("Reading…", "dim") if reading else Cell("The queue cannot be read.", "warn"),), (), ()]
     kind = _KINDS[gauge.state]
     total = f"{gauge.total:,} queued"
     words = f"{gauge.state.upper()}  {gauge.why if gauge.state == 'warning' else against(gauge)}"
@@ -110,7 +110,7 @@ class Gauge(Vertical):
         state = picture.queue.state if picture.queue else "ok"
         self.set_class(state == "warning", "-warning")
         self.set_class(state == "critical", "-critical")
-        self._make = partial(lines, picture.queue, now)
+        self._make = partial(lines, picture.queue, now, reading=not (picture.complete or picture.problems))
         self.on_resize()
 
     def on_resize(self) -> None:
