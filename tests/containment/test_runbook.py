@@ -264,7 +264,7 @@ def test_a_relay_is_untrusted_and_its_connection_ended(plain_site: Site, with_th
         assert len(bot.sent) == before
     # Its neighbour in the same range is trusted as before.
     assert Player(postfix).send(HONEST_RELAY, [Message("relay", "printer@example.com", ("orders@supplier.test",))])
-    assert connected_to(postfix) == []
+    wait_until(lambda: connected_to(postfix) == [])
 
 
 def test_a_runbook_is_for_one_login_or_one_client(here: Site) -> None:

@@ -123,7 +123,8 @@ def test_a_bot_with_an_open_connection_is_found_alarmed_about_and_stopped(tmp_pa
             for word in ("ALARM", "FAILED", "MISSING"):
                 assert word not in screen
             until(terminal, lambda: bot.shut_out, "it cannot log in any more")
-            assert connected_to(postfix) == []
+            # It goes on trying to log in, and is disconnected each time.
+            until(terminal, lambda: connected_to(postfix) == [], "its connection is gone")
             sent = list(bot.ids)
 
             def on_hold() -> set[str]:
