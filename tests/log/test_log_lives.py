@@ -15,9 +15,8 @@ from bmtop.incident.picture import Picture
 from bmtop.incident.territory import Territory
 from bmtop.incident.window import grain
 from bmtop.postfix.lives import Lives
-from bmtop.postfix.logline import events, matches
+from bmtop.postfix.logline import decoded, events, matches
 from bmtop.postfix.logtime import LogClock
-from tests.mailserver import Player, Postfix, incident
 from tests.unit.incident.scribe import territory
 
 NOW = 1_795_000_000.0
@@ -141,12 +140,12 @@ def test_any_log_counts_the_same_together_and_alone(seed: int, window: float, le
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("length", [100, 100_000])
-def test_a_real_log_counts_the_same_together_and_alone(real_log: str, window: float, length: int) -> None:
+def test_a_real_log_counts_the_same_together_and_alone(real_log: bytes, window: float, length: int) -> None:
     ours = territory(domains=("example.com", "example.org"))
-    clock = LogClock()
-    latest = max(event.time for event in events(real_log, clock))
-    alone = fed(window, ours, events(real_log, clock))
-    told = list(together(real_log, window, ours, length, clock))
+    clock, log = LogClock(), decoded(real_log)
+    latest = max(event.time for event in events(log, clock))
+    alone = fed(window, ours, events(log, clock))
+    told = list(together(log, window, ours, length, clock))
     assert pictures(fed(window, ours, iter(told)), latest) == pictures(alone, latest)
     assert any(isinstance(event, Sent) for event in told)
 
@@ -177,11 +176,3 @@ def test_who_failed_before_he_got_in_within_the_same_minute_broke_in() -> None:
     ours = territory()
     (alice,) = fed(3600.0, ours, together(log, 3600.0, ours, 1000)).picture(NOW, complete=True).senders
     assert (alice.messages, alice.failed_logins) == (3, 7)
-
-
-@pytest.fixture(scope="module")
-def real_log() -> Iterator[str]:
-    """The log of a whole incident on a real Postfix."""
-    with Postfix.temporary() as postfix:
-        incident(Player(postfix), 300)
-        yield postfix.log.read_text()

@@ -7,7 +7,6 @@ import random
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,6 @@ from bmtop.postfix.history import LONGEST_LINE, whole_lines
 from bmtop.postfix.logline import decoded, events
 from bmtop.postfix.logtime import LogClock
 from bmtop.server import Server
-from tests.mailserver import Player, Postfix, incident
 
 CLOCK = LogClock()
 
@@ -31,14 +29,6 @@ CLOCK = LogClock()
 @pytest.fixture(autouse=True)
 def three_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2})
-
-
-@pytest.fixture(scope="module")
-def real_log() -> Iterator[bytes]:
-    """The log of a whole incident on a real Postfix."""
-    with Postfix.temporary() as postfix:
-        incident(Player(postfix), 300)
-        yield postfix.log.read_bytes()
 
 
 def alone(log: bytes) -> list[Event]:
