@@ -24,18 +24,14 @@ from bmtop.incident.events import (
 )
 from bmtop.postfix.logtime import Head, LogClock
 
-# What the expression took out of a line, at these places: those of other forms than the line's are empty.
+# What the expression took out of a line: the fields of other forms than the line's are empty. In `parts` all have their
+# names; these are the places of some.
 Match = tuple[str, ...]
-(
-    HEAD, ID, RECIPIENT, ORIGINAL, RELAY, DSN, STATUS, ANSWER,
-    SENDER, SIZE, RECIPIENTS, EXPIRED, REMOVED,
-    CLIENT, NOTIFICATION, REFUSAL,
-) = range(16)  # fmt: skip
+HEAD, RECIPIENT, ORIGINAL, SENDER, RECIPIENTS = 0, 2, 3, 8, 10
 # An event: its kind, and its fields.
 Parts = tuple[type[Event], tuple[object, ...]]
 
 _ID = r"([0-9A-Za-z]{6,36})"
-_PID = r"(?:\[\d+\]|): "
 # The name of a client holds no brackets; its address is what the first ones hold.
 _CLIENT = r"([^\s\[\]]*)\[([^\s\[\]]*)\](?::\d+|)"
 # From Postfix 3.5 on, an address with unusual characters is in quotes as RFC 5321 has it, so that what looks
