@@ -41,11 +41,10 @@ _ADDRESS = rf'([^">\n]*|{_QUOTED}|[^"\n](?:(?!>, orig_to=<).){{0,320}}?)'
 _EARLIER_ADDRESS = rf'([^">\n]*|{_QUOTED}|[^"\n].{{0,320}}?)'
 
 # What a line begins with, up to its first `: `: `_HEAD` tells whether that is a time stamp, a host and a tag. Every
-# line is looked for at the line's end before it: a character to search for is fast, `^` is not; and all but a space
-# is faster than all but a space and a line's end, so that a head may begin with a line that is none (`written`).
-_START = r"\n((?:\d[^ ]{18,40}|[A-Z].{14}) [^ ]{1,255} [^ ]{1,255}): "
+# line is looked for at the line's end before it: a character to search for is fast, `^` is not.
+_START = r"\n((?:\d[^ \n]+|[A-Z].{14}) [^ \n]+ [^ \n]+): "
 _DELIVERY = (
-    rf"to=<{_ADDRESS}>, (?:orig_to=<{_EARLIER_ADDRESS}>, |)relay=([^ ]{{1,400}}), (?:conn_use=\d+, |)"
+    rf"to=<{_ADDRESS}>, (?:orig_to=<{_EARLIER_ADDRESS}>, |)relay=([^ \n]+), (?:conn_use=\d+, |)"
     r"delay=[\d.]+, delays=[\d./]+, dsn=([\d.]+), status=([a-z]+) \((.*)"
 )
 # Before these words smtpd writes nothing that a client chose, so they are where Postfix put them.
@@ -147,7 +146,7 @@ def parts(found: Iterable[Match], clock: LogClock) -> Iterator[Parts]:
 
 def written(head: str, clock: LogClock) -> Head:
     """Return when a line was written, and by which of Postfix's daemons: `` for what is no such line."""
-    found = _HEAD.fullmatch(head.rpartition("\n")[2])
+    found = _HEAD.fullmatch(head)
     if found is None:
         return _NO_HEAD
     day, zone, stamp, daemon = found.groups()

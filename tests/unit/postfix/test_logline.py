@@ -304,6 +304,17 @@ def test_a_line_of_a_megabyte_is_read_like_any_other() -> None:
     assert len(read(log + "".join(hostile) + good)) == 5
 
 
+@pytest.mark.parametrize("cut", range(1, 60))
+def test_a_line_that_was_cut_hides_no_line_and_is_not_joined_with_it(cut: int) -> None:
+    whole = line("smtp", delivery("v@x.example"))
+    good = line("qmgr", "1083520CC3D: removed")
+    assert read(f"{whole[:cut].rstrip()}\n{good}") == [Removed(TIME, "1083520CC3D")]
+    start = whole.index("relay=") + len("relay=")
+    assert read(f"{whole[: start + cut % 9 + 1].rstrip()}\n{whole[start + cut % 9 + 1 :]}{good}") == [
+        Removed(TIME, "1083520CC3D")
+    ]
+
+
 LINES = (
     line("smtpd", "1083520CC3D: client=unknown[192.0.2.7], sasl_method=LOGIN, sasl_username=bob"),
     line("smtpd", f"{LOGIN_FAILED}: authentication failure, sasl_username=ceo@example.com"),
