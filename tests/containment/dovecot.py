@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mailserver import wait_until
-from tests.mailserver.postfix import free_ports, is_listening
+from tests.mailserver.ports import free_ports, is_listening
 
 # Each process leaves its chroot column empty: a folder in /tmp is no place for one.
 CONFIGURATION = """\

@@ -17,7 +17,7 @@ from tests.containment.bots import Bot
 from tests.containment.conftest import JANE, RESTART, Site, site
 from tests.containment.test_bots import Clock, connected_to, contained, ticking, verdict_of
 from tests.mailserver import Message, Player, Postfix, wait_until
-from tests.mailserver.postfix import free_ports
+from tests.mailserver.ports import free_ports
 from tests.mailserver.stories import BROKEN_RELAY, CAROL, HONEST_RELAY, OFFICE
 
 

@@ -13,7 +13,7 @@ from bmtop.monitor import Monitor
 from bmtop.postfix.instance import Postfix as Instance
 from bmtop.server import Server
 from tests.mailserver import Client, Message, Player, Postfix, wait_until
-from tests.mailserver.postfix import free_ports, is_listening
+from tests.mailserver.ports import free_ports, is_listening
 
 OFFICE = Client("198.51.100.7")
 CAROL = "carol@example.com"

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -26,6 +25,7 @@ from typing import Any
 
 from . import configuration
 from .configuration import Ports
+from .ports import free_ports, is_listening
 
 QUEUES = ("incoming", "active", "deferred", "hold", "corrupt", "maildrop")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -121,30 +121,24 @@ class Postfix:
             shutil.rmtree(folder)
 
     def _start(self, *, long_queue_ids: bool, settings: Mapping[str, str], users: Mapping[str, str]) -> None:
-        for attempt in range(3):
-            self.spool.mkdir(parents=True, exist_ok=True)
-            self.spool.chmod(0o755)
-            dead = self._sink("-f", "RCPT", "-B", "550 5.1.1 no such user")
-            smtp, submission = free_ports(2)
-            self.ports = Ports(smtp, submission, dead)
-            parameters = configuration.main_cf(
-                self.folder, self.spool, self.ports, long_queue_ids=long_queue_ids, settings=settings
-            )
-            configuration.write(self.folder, parameters, self.ports)
-            for table in ("virtual_domains", "virtual_alias"):
-                run("postmap", "-c", str(self.etc), f"hash:{self.etc / table}")
-            for login, password in users.items():
-                self.set_password(login, password)
-            try:
-                run("postfix", "-c", str(self.etc), "start")
-            except PostfixError as error:
-                said = self.log.read_text(errors="replace") if self.log.exists() else ""
-                # Another program may have taken a port in between
-                if attempt == 2 or "Address already in use" not in said:
-                    raise PostfixError(f"{error}\n{said}") from error
-                self.stop()
-            else:
-                return
+        self.spool.mkdir(parents=True, exist_ok=True)
+        self.spool.chmod(0o755)
+        dead = self._sink("-f", "RCPT", "-B", "550 5.1.1 no such user")
+        smtp, submission = free_ports(2)
+        self.ports = Ports(smtp, submission, dead)
+        parameters = configuration.main_cf(
+            self.folder, self.spool, self.ports, long_queue_ids=long_queue_ids, settings=settings
+        )
+        configuration.write(self.folder, parameters, self.ports)
+        for table in ("virtual_domains", "virtual_alias"):
+            run("postmap", "-c", str(self.etc), f"hash:{self.etc / table}")
+        for login, password in users.items():
+            self.set_password(login, password)
+        try:
+            run("postfix", "-c", str(self.etc), "start")
+        except PostfixError as error:
+            said = self.log.read_text(errors="replace") if self.log.exists() else ""
+            raise PostfixError(f"{error}\n{said}") from error
 
     def stop(self) -> None:
         """Stop it; at the end no process of it is left, and nothing of it outside of its folder."""
@@ -318,18 +312,3 @@ def check_place(place: Path) -> None:
     for parent in place.parents:
         if parent.exists() and not parent.stat().st_mode & 0o001:
             raise PermissionError(f"user postfix cannot get through {parent}: choose another folder, or chmod o+x it")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports on 127.0.0.1 that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
-def is_listening(port: int) -> bool:
-    """Whether a server takes connections there."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

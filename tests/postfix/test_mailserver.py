@@ -23,6 +23,7 @@ from tests.mailserver import (
     played,
     wait_until,
 )
+from tests.mailserver.ports import free_ports
 
 PROJECT = Path(__file__).parents[2]
 STRANGER = Client("203.0.113.7", "stranger.example")
@@ -158,6 +159,25 @@ def test_two_at_once_do_not_know_each_other(mail_server: Postfix) -> None:
         assert mail_server.queue() == {}
     Player(mail_server).send(TRUSTED, [TO_A_STRANGER])
     assert len(mail_server.queue()) == 1
+
+
+def test_no_port_is_given_to_two_processes() -> None:
+    asking = [
+        sys.executable,
+        "-c",
+        "from tests.mailserver.ports import free_ports; print(*free_ports(300), flush=True); input()",
+    ]
+    others = [
+        subprocess.Popen(asking, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
+        for _ in range(3)
+    ]
+    given = [str(port) for port in free_ports(300)]
+    for other in others:
+        assert other.stdout
+        given += other.stdout.readline().split()
+    for other in others:
+        other.communicate("\n")
+    assert len(given) == len(set(given)) == 1_200
 
 
 def test_the_queue_can_be_on_another_file_system() -> None:

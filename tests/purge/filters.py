@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.mailserver import Postfix
-from tests.mailserver.postfix import free_ports
+from tests.mailserver.ports import free_ports
 
 
 class Pipe(threading.Thread):
