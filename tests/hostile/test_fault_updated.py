@@ -65,6 +65,12 @@ def replace(package: Path) -> None:
         module.write_text(NEWER)
 
 
+def load_nothing_ahead(package: Path) -> None:
+    """Have each part loaded when it is first needed, as it is in the first moment after a start."""
+    (package / "console" / "after_start.py").read_bytes()
+    (package / "console" / "after_start.py").write_text("async def finish_start(complete: object) -> None:\n    pass\n")
+
+
 def held(postfix: Postfix) -> int:
     return sum(message.queue_name == "hold" for message in postfix.queue().values())
 
@@ -103,21 +109,34 @@ def test_the_console_goes_on_as_what_it_was(postfix: Postfix, installed: Path, t
     assert {path.suffix for path in here.iterdir()} == {".txt", ".svg"}
 
 
+@pytest.mark.parametrize("key", ["l", "d", "c", "t", "Enter", "?", "b"])
 def test_a_part_that_is_gone_before_it_was_loaded_is_a_sentence(
+    postfix: Postfix, installed: Path, tmp_path: Path, key: str
+) -> None:
+    load_nothing_ahead(installed)
+    with Screen.running(command(postfix, tmp_path, "https://bluemind.example.com/api")) as terminal:
+        terminal.wait_for(rf"{JANE} +{COUNT}")
+        remove(installed)
+        terminal.press_until(key, "cannot be loaded")
+        terminal.wait_for("was updated or")
+        terminal.press("q")
+        assert terminal.wait_ended() == 0
+    assert len(postfix.queue()) == COUNT
+    assert held(postfix) == 0
+
+
+def test_a_part_that_is_gone_when_an_action_is_confirmed_is_a_sentence(
     postfix: Postfix, installed: Path, tmp_path: Path
 ) -> None:
-    (installed / "console" / "whole.py").write_text("async def load() -> None:\n    pass\n")
+    load_nothing_ahead(installed)
     with rest_standin.serving(core := Core(tmp_path)) as rest, Screen.running(
         command(postfix, tmp_path, rest.url)
     ) as terminal:  # fmt: skip
         terminal.wait_for(rf"{JANE} +{COUNT}")
-        remove(installed)
         terminal.press_until("l", "Log out jane")
+        remove(installed)
         terminal.press("y")
         terminal.wait_for("cannot be loaded")
-        terminal.wait_for("was updated or removed")
-        terminal.wait_for("Start it")
-        terminal.close("cannot be loaded")
         terminal.press("q")
         assert terminal.wait_ended() == 0
     assert len(core.load()["sessions"]) == 3

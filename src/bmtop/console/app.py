@@ -5,14 +5,16 @@ import pkgutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import work
+from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.worker import Worker, WorkerFailed, WorkerState
 
@@ -122,6 +124,19 @@ class BmtopApp(App[None]):
         self._return_code = BROKEN
         self._close_messages_no_wait()
 
+    async def run_action(
+        self,
+        action: "str | ActionParseResult",
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Run what a key is for; that a part of bmtop is missing, which it needs, does not end the console."""
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        except ImportError as error:
+            self._runner.say_fault(error)
+            return True
+
     def action_mask(self) -> None:
         self.toggle_class(MASKED)
         for screen in self.screen_stack:
@@ -162,7 +177,7 @@ class BmtopApp(App[None]):
             self._runner.start(self._leave())
 
     async def _leave(self) -> None:
-        if await deeds.leaving.may_leave(self._runner):
+        if not self._runner.containments.open or await deeds.leaving.may_leave(self._runner):
             self.exit()
 
     def close(self) -> list[str]:

@@ -130,6 +130,11 @@ class Containments:
     def __iter__(self) -> Iterator[Containment]:
         return iter(self._all.values())
 
+    @property
+    def open(self) -> list[Containment]:
+        """Those that end with bmtop, though they are not over."""
+        return [containment for containment in self if containment.is_open]
+
     def of(self, target: Target) -> Containment:
         """Return the one of this target, a new one where there is none."""
         key = self._key(target)

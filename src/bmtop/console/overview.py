@@ -215,8 +215,8 @@ class Overview(Acting):
             if self._following:
                 self.query_one(LiveLog).follow_target(target, self._clock())
 
-    def on_table_chosen(self, event: Table.Chosen) -> None:
-        self.action_details()
+    async def on_table_chosen(self, event: Table.Chosen) -> None:
+        await self.run_action("details")
 
     def action_details(self) -> None:
         pane = self._pane

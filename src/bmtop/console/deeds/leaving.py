@@ -8,11 +8,8 @@ from bmtop.console.text import Cell, Line
 
 
 async def may_leave(runner: Runner) -> bool:
-    """Ask where something is still held or watched; tell whether bmtop may end."""
-    going_on = [found for found in runner.containments if found.is_open]
-    if not going_on:
-        return True
-    lines: list[str | Cell | Line] = [line for found in going_on for line in _lines(found)]
+    """Say what is still held or watched, and ask whether bmtop may end nevertheless."""
+    lines: list[str | Cell | Line] = [line for found in runner.containments.open for line in _lines(found)]
     lines += ["", Cell("bmtop hold --follow goes on without the console.", "dim")]
     answer = await runner.ask(Confirm("Quit anyway?", lines, "Quit"))
     return answer is True

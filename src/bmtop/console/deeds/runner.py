@@ -29,6 +29,8 @@ UNDER_WAY = "An action is under way; wait for its result, or close its dialog."
 READ_ONLY = "bmtop runs read-only: nothing is changed and no file is written; start it without --read-only."
 PATIENCE = 1.0
 """Seconds that an action may take before a progress bar is shown."""
+LONG = 60.0
+"""Seconds that what must be read stays."""
 
 
 class Runner:
@@ -59,6 +61,8 @@ class Runner:
             await deed
         except (Refused, CommandFailed) as error:
             await self.tell("Not done", [Cell(str(error))], alarm=True)
+        except ImportError as error:
+            self.say_fault(error)
         except Exception as error:
             await self.tell("Broken off", [Cell(fault.sentence(error))], alarm=True)
         finally:
@@ -71,6 +75,10 @@ class Runner:
     def say(self, sentence: str) -> None:
         """Show a sentence for a moment."""
         self._app.notify(shown(sentence, self._app), markup=False)
+
+    def say_fault(self, error: ImportError) -> None:
+        """Say which part of bmtop is missing; a dialog may be missing as well."""
+        self._app.notify(fault.sentence(error), severity="error", timeout=LONG, markup=False)
 
     async def show(self, screen: Screen[Any]) -> None:
         """Go to `screen`, which ends when the user leaves it."""
