@@ -210,10 +210,16 @@ class Postfix:
         self.flush()
 
     def settle(self, seconds: float = 30) -> None:
-        """Wait until nothing is on its way: all mail is delivered, deferred or on hold."""
+        """Wait until nothing is on its way: all mail is delivered, deferred or on hold, and the log tells so."""
         # In the order in which mail goes; and twice, for a message in `active` may leave a bounce in `incoming`
         moving = [self.spool / name for name in ("maildrop", "incoming", "active")] * 2
         wait_until(lambda: not any(has_files(folder) for folder in moving), seconds, "the queue is at rest")
+        # postlogd(8) writes what it is sent in that order, and a moment later.
+        last = f"at rest {time.monotonic_ns()}"
+        with self.log.open("rb") as log:
+            log.seek(0, os.SEEK_END)
+            run("postlog", "-c", str(self.etc), last)
+            wait_until(lambda: last.encode() in log.read(), seconds, "all is in the log")
 
     def _sink(self, *options: str) -> int:
         """Start an SMTP server that keeps nothing (smtp-sink(1)), and return its port."""

@@ -112,7 +112,9 @@ def test_the_log_tells_the_same_story(postfix: Postfix, truth: Played) -> None:
     refused = re.findall(r"NOQUEUE: reject: RCPT from unknown\[203\.0\.113\.99\]: 454 4\.7\.1 <(\S+)>: Relay", log)
     assert refused == [to for _, recipients in truth.refused for to in recipients] != []
     assert "postfix/submission/smtpd[" in log
-    assert not re.findall(r"(?:fatal|panic|error): .*|warning: (?!.*authentication failed).*", log)
+    # Of the machine's own clock it complains as well, where that is set right just then.
+    expected = "authentication failed|file system clock|file time stamps"
+    assert not re.findall(rf"(?:fatal|panic|error): .*|warning: (?!.*(?:{expected})).*", log)
 
 
 def test_a_label_is_not_taken_from_what_a_spammer_wrote(mail_server: Postfix) -> None:
