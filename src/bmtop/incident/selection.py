@@ -203,9 +203,9 @@ def select(messages: Iterable[Message], wanted: Filter, accounts: Accounts) -> t
     if wanted.empty:
         raise Refused("No filter was given, so every message would be meant; name a login, a client or an id.")
     messages = list(messages)
-    if wanted.needs_envelope and any(m.envelope is None for m in messages):
-        unread = sum(m.envelope is None for m in messages)
-        raise Refused(f"The envelopes of {unread:,} messages could not be read; run `sudo bmtop`.")
+    unread = [m for m in messages if m.envelope is None] if wanted.needs_envelope else []
+    if unread:
+        raise Refused(f"The envelopes of {len(unread):,} messages could not be read; run `sudo bmtop`.")
     found = wanted.keep(messages, accounts)
     # By one and then the other: a pair for each message would call the garbage collector, which looks at all of them.
     found.sort(key=attrgetter("id"))
