@@ -27,7 +27,11 @@ LOGINS = (None, None, "alice@example.com", "Alice@Example.com", "bob@example.com
 SENDERS = ("", "alice@example.com", "ceo@example.com", "x@elsewhere.test", "y@Elsewhere.test")
 STATUSES = ("sent", "deferred", "deferred", "bounced")
 IDS = tuple(f"{number:07X}" for number in range(0xA000000, 0xA000000 + 25))
-RECIPIENTS = ("bob@example.com", "v@far.test", "w@FAR.test", "x@near.test", "u%far.test@example.com", "local")
+RECIPIENTS = (
+    "bob@example.com", "v@far.test", "w@FAR.test", "x@near.test", "u%far.test@example.com", "local",
+    "bob@Example.com.", "bob@[192.0.2.1]", "bob@[203.0.113.1]", "far.test!v@example.com", "example.com!bob",
+    '"v@near.test"@example.com', '"u@far.test"', "far.test!v@hosted.example", "",
+)  # fmt: skip
 
 
 def fed(window: float, ours: Territory, told: Iterator[Event]) -> Incident:
@@ -86,7 +90,7 @@ def life(chance: random.Random, id: str) -> list[tuple[str, str]]:
 
 
 def delivery(chance: random.Random, id: str, recipient: str, status: str) -> tuple[str, str]:
-    original = f"orig_to=<{chance.choice(RECIPIENTS)}>, " if chance.random() < 0.1 else ""
+    original = f"orig_to=<{chance.choice(RECIPIENTS)}>, " if chance.random() < 0.2 else ""
     answer = "host mx.google.com[203.0.113.25] said: 550 5.7.1 blocked using zen.spamhaus.org"
     dsn = "2.0.0" if status == "sent" else chance.choice(("5.1.1", "5.7.1"))
     return chance.choice(("smtp", "smtp", "relay/smtp", "lmtp", "virtual", "cleanup")), (

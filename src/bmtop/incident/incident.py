@@ -218,9 +218,7 @@ class Incident:
             self._without_login(event, mail, again)
 
     def _without_login(self, event: Delivery, mail: _Mail, again: bool) -> None:
-        # Mail to our own people that they forward elsewhere came in for us.
-        target = event.recipient if event.original is None else event.original
-        domain = self._territory.outward(target, event.daemon)
+        domain = self._territory.outward(event.recipient, event.daemon, event.original)
         if domain is None:
             return
         self._question(domain)

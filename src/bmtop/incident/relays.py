@@ -132,9 +132,13 @@ class Relays:
         client = message.client
         if message.login is not None or client is None or self.territory.is_own(client):
             return None
-        # What our own people have forwarded came in for us.
+        # What our own people have forwarded came in for us, and a short name may be that of a machine of ours.
         addressed = (message.envelope.addressed if message.envelope else ()) or message.recipients
-        return client if any(self.territory.outward(to, "smtp") for to in addressed) else None
+        goes_elsewhere = self._any_elsewhere(addressed) and self._any_elsewhere(message.recipients)
+        return client if goes_elsewhere else None
+
+    def _any_elsewhere(self, recipients: Iterable[str]) -> bool:
+        return any(self.territory.outward(to, "smtp") for to in recipients)
 
     def recount(self, messages: Iterable[Message]) -> None:
         """Count the whole queue anew, after the configuration has changed."""

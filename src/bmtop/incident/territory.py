@@ -1,14 +1,18 @@
 """Whose addresses and domains are ours: the ground on which a client is a relay, or none."""
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from bmtop.incident.selection import Network
+from bmtop.incident.accounts import lower
+from bmtop.incident.selection import Network, unquoted
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+# What makes a local part name where mail goes on to: `user%elsewhere@ours`, `elsewhere!user@ours`.
+_ROUTED = re.compile("[@!%]")
 # Postfix's delivery agents that hand mail to our own people; the others take it elsewhere.
 _INWARD = frozenset({"local", "virtual", "lmtp", "pipe", "discard"})
 
@@ -85,19 +89,44 @@ class Territory:
         return address is not None and (address.is_loopback or str(address) in self.own_addresses)
 
     def is_ours(self, domain: str) -> bool:
-        """Tell whether we take mail for `domain`, in lower case."""
+        """Tell whether we take mail for `domain`, in lower case; `[ADDRESS]` (RFC 5321, 4.1.3) where that is ours."""
+        if domain.startswith("["):
+            return self.is_own(domain[1:].removesuffix("]").removeprefix("ipv6:"))
         return domain in self.domains or self._below_relay_domain(domain)
 
-    def outward(self, recipient: str, daemon: str) -> str | None:
-        """Return the domain of `recipient` where mail for it, delivered by `daemon`, goes elsewhere; else None."""
-        local, _, domain = recipient.rpartition("@")
-        if "%" in local and self.is_ours(domain.lower()):
-            # Routed through us in the old way: `user%elsewhere@ours` (postconf(5), allow_percent_hack).
-            domain = local.rpartition("%")[2]
-        domain = domain.lower()
-        if not local or not domain or self.is_ours(domain):
-            return None
-        return domain if self.domains_complete or daemon not in _INWARD else None
+    def outward(self, recipient: str, daemon: str, original: str | None = None) -> str | None:
+        """Return the domain elsewhere that mail is for; None where it is for us.
+
+        `recipient` is whom `daemon` delivers to, `original` whom it came in for where that is another: mail to our own
+        people that they forward elsewhere came in for us.
+        """
+        _, domain = self._destination(recipient)
+        if domain and original:
+            local, came_for = self._destination(original)
+            # A domain that is not known for ours yet may still have routed it.
+            if not came_for or _ROUTED.search(local) is None:
+                domain = came_for
+        return domain if domain and (self.domains_complete or daemon not in _INWARD) else None
+
+    def _destination(self, address: str) -> tuple[str, str]:
+        """Return the local part and the domain that mail for `address` goes to; an empty domain where that is ours.
+
+        As trivial-rewrite(8) does by default, within quotes as well: behind a domain of ours, or none, the local part
+        may name where mail goes on to (postconf(5), swap_bangpath, allow_percent_hack, resolve_dequoted_address).
+        Postfix does so for mydestination alone, but whom it hands such mail to may do the same.
+        """
+        local, domain = unquoted(address), ""
+        while not domain or self.is_ours(domain):
+            if "@" in local:
+                local, _, domain = local.rpartition("@")
+            elif "!" in local:
+                domain, _, local = local.partition("!")
+            elif "%" in local:
+                local, _, domain = local.rpartition("%")
+            else:
+                return local, ""
+            domain = lower(domain).removesuffix(".")
+        return local, domain if local else ""
 
     def _below_relay_domain(self, domain: str) -> bool:
         if not self.relay_domains:

@@ -158,7 +158,7 @@ class _Stretch:
             first = True
             for number in life[2:-1]:
                 match = found[number]
-                domain = outward(match[ORIGINAL] or match[RECIPIENT], heads[match[HEAD]][1])
+                domain = outward(match[RECIPIENT], heads[match[HEAD]][1], match[ORIGINAL])
                 if domain is None:
                     continue
                 domains.append(domain)

@@ -240,7 +240,7 @@ class _Deliveries:
             for block in self._lines.more():
                 for event in events(decoded(block), self._clock):
                     if isinstance(event, Delivery):
-                        out = territory.outward(event.original or event.recipient, event.daemon) is not None
+                        out = territory.outward(event.recipient, event.daemon, event.original) is not None
                         self._outward[event.id] = self._outward.pop(event.id, False) or out
         while len(self._outward) > _MOST_DELIVERIES:
             del self._outward[next(iter(self._outward))]

@@ -30,6 +30,15 @@ def test_open_trusted_and_refused_are_told_apart() -> None:
         (BOT, "carol@example.com", None, "smtp"),  # the same, by way of a content filter
         (BOT, "dave@elsewhere.test", "dave@example.com", "smtp"),  # whose mail is forwarded
         (BOT, "postmaster", None, "local"),
+        (BOT, "postmaster@mail.example.test", "postmaster", "smtp"),
+        (BOT, "carol@example.com", "carol@EXAMPLE.com.", "local"),
+        (BOT, "carol@[192.0.2.1]", None, "local"),
+        (BOT, "carol@[IPv6:2001:db8::1]", None, "local"),
+        (BOT, "carol@example.com", "carol@host", "local"),  # a short name of our own machine
+        (BOT, "carol@example.com", "example.com!carol", "local"),
+        (BOT, '"a b"@example.com', None, "local"),
+        (BOT, "dave@elsewhere.test", "dave@example.com.", "smtp"),
+        (BOT, "dave@elsewhere.test", '"dave@example.com"@example.com', "smtp"),
         ("127.0.0.1", "x@faraway.test", None, "smtp"),  # the server itself
         ("192.0.2.1", "x@faraway.test", None, "smtp"),
         ("::ffff:192.0.2.1", "x@faraway.test", None, "smtp"),
@@ -52,6 +61,28 @@ def test_a_recipient_that_is_routed_through_us_is_elsewhere() -> None:
     log = Scribe()
     log.send(None, RELAY, to=("x@faraway.test",), original="x%faraway.test@example.com")
     assert log.relays() == {RELAY: "trusted"}
+
+
+@pytest.mark.parametrize("domains", [("example.com",), ()], ids=["domains known", "domains not known yet"])
+@pytest.mark.parametrize(
+    "original",
+    [
+        "faraway.test!x@example.com",
+        '"x@faraway.test"@example.com',
+        "x@faraway.test@example.com",
+        "x%faraway.test@example.com.",
+        "x%faraway.test@[192.0.2.1]",
+        "faraway.test!x",
+        "x%faraway.test",
+    ],
+)
+def test_no_way_of_writing_it_hides_that_a_recipient_is_elsewhere(original: str, domains: tuple[str, ...]) -> None:
+    log = Scribe(ours=territory(domains=domains, complete=False))
+    log.send(None, RELAY, to=("x@faraway.test",), original=original)
+    log.queue(None, RELAY, "a@b.test", (original,))
+    log.incident.territory(territory())
+    row = log.relay(RELAY)
+    assert (row.messages, row.recipients, row.queued) == (1, 1, 1)
 
 
 def test_where_the_domains_are_not_all_known_the_delivery_agent_decides() -> None:
