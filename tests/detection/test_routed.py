@@ -17,6 +17,8 @@ from bmtop.reading import Reading
 from bmtop.server import Server
 from tests.containment.conftest import site
 from tests.mailserver import Client, Message, Player, Postfix, wait_until
+from tests.mailserver.postfix import run
+from tests.mailserver.stories import OUTSIDE
 
 MAIL_NAME = "mail.example.com"
 SETTINGS = {
@@ -127,6 +129,39 @@ def test_mail_for_our_own_people_makes_nobody_a_relay_however_they_are_called(
     empty = tmp_path / "empty.log"
     empty.touch()
     assert client.address not in report(postfix, tmp_path, empty)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"always_bcc": "Journal@archive.invalid"},
+        {"recipient_bcc_maps": "inline:{ { carol@example.com = carol@archive.invalid } }"},
+        {"recipient_bcc_maps": "proxy:hash:FOLDER/copies"},
+        {"sender_bcc_maps": "static:journal@archive.invalid"},
+    ],
+    ids=lambda settings: next(f"{name} {value.partition(':')[0]}" for name, value in settings.items()),
+)
+def test_the_copies_that_postfix_itself_makes_accuse_nobody(settings: dict[str, str], tmp_path: Path) -> None:
+    with Postfix.temporary() as postfix:
+        (postfix.folder / "copies").write_text("carol@example.com carol@archive.invalid\n")
+        run("postmap", "-c", str(postfix.etc), f"hash:{postfix.folder / 'copies'}")
+        postfix.postconf(**{name: value.replace("FOLDER", str(postfix.folder)) for name, value in settings.items()})
+        for server in OUTSIDE:
+            sent(postfix, server, ["carol@example.com"], "someone@partner.example")
+        copies = {to.lower() for message in postfix.queue().values() for to in message.recipients}
+        assert copies in ({"journal@archive.invalid"}, {"carol@archive.invalid"})
+        assert report(postfix, tmp_path) == {}
+        # Who sends elsewhere is seen beside it.
+        sent(postfix, Client("192.0.2.80"), ["v@remote.invalid"])
+        assert {client: row.recipients for client, row in report(postfix, tmp_path).items()} == {"192.0.2.80": 1}
+
+
+def test_copies_of_a_table_that_cannot_be_listed_are_named(tmp_path: Path) -> None:
+    with Postfix.temporary(settings={"recipient_bcc_maps": "regexp:/etc/no-such-table"}) as postfix:
+        settings = Settings(log=postfix.log, state=tmp_path)
+        (problem,) = Reading(settings, Instance(Server(), postfix.etc)).read_once().problems
+    assert "regexp:/etc/no-such-table" in problem
+    assert "recipient_bcc_maps" in problem
 
 
 def test_the_watch_sees_spam_whose_recipients_are_routed_through_us(postfix: Postfix, tmp_path: Path) -> None:

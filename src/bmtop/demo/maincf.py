@@ -9,6 +9,7 @@ VERSION = "3.7.11"
 # What `postconf -d` says; a parameter that is not here is unknown to the toy.
 DEFAULTS = {
     "alias_maps": "hash:/etc/aliases",
+    "always_bcc": "",
     "authorized_mailq_users": "static:anyone",
     "bounce_queue_lifetime": "5d",
     "command_directory": "/usr/sbin",
@@ -43,10 +44,12 @@ DEFAULTS = {
     "qmgr_message_active_limit": "20000",
     "queue_directory": "/var/spool/postfix",
     "queue_run_delay": "300s",
+    "recipient_bcc_maps": "",
     "recipient_delimiter": "",
     "relay_domains": "",
     "relay_transport": "relay",
     "relayhost": "",
+    "sender_bcc_maps": "",
     "setgid_group": "postdrop",
     "smtpd_client_restrictions": "",
     "smtpd_milters": "",

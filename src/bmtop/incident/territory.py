@@ -59,7 +59,8 @@ class Territory:
 
     The first of `trusted` that fits decides, as in postconf(5), mynetworks. `must_ask` tells that some
     table answers only for what it is asked: it was asked for what had come up by then. `sources` are the
-    files that all this was read from, each with its state at that time.
+    files that all this was read from, each with its state at that time. `copied_to` are the addresses, in lower case,
+    to which Postfix itself sends copies of what comes in.
     """
 
     trusted: tuple[Trusted, ...] = ()
@@ -67,6 +68,7 @@ class Territory:
     domains: frozenset[str] = frozenset()
     relay_domains: frozenset[str] = frozenset()
     domains_complete: bool = False
+    copied_to: frozenset[str] = frozenset()
     must_ask: bool = False
     sources: tuple[tuple[str, tuple[int, ...]], ...] = ()
     problems: tuple[str, ...] = field(default=())
@@ -98,8 +100,10 @@ class Territory:
         """Return the domain elsewhere that mail is for; None where it is for us.
 
         `recipient` is whom `daemon` delivers to, `original` whom it came in for where that is another: mail to our own
-        people that they forward elsewhere came in for us.
+        people that they forward elsewhere came in for us. Nobody asked for the copies that Postfix makes.
         """
+        if self.copied_to and lower(original or recipient) in self.copied_to:
+            return None
         _, domain = self._destination(recipient)
         if domain and original:
             local, came_for = self._destination(original)

@@ -8,16 +8,19 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from bmtop.incident.accounts import lower
 from bmtop.incident.selection import Network
 from bmtop.incident.territory import Seen, Territory, Trusted
 from bmtop.postfix.instance import Postfix
 from bmtop.server import CommandFailed
 
 _DOMAIN_LISTS = ("mydestination", "virtual_mailbox_domains", "virtual_alias_domains")
+# Whom copies go to: what they list, a message that came in for our own people may be sent on to unasked.
+_COPY_MAPS = ("sender_bcc_maps", "recipient_bcc_maps")
 # Table types whose keys postmap(1) -s can list, and what their files are called.
 _INDEXED = {"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb", "dbm": ".pag", "sdbm": ".pag"}
 _LISTABLE = frozenset({*_INDEXED, "texthash"})
@@ -26,6 +29,7 @@ _TABLE = re.compile(r"([a-z_]+):(.+)", re.DOTALL)
 _PLAIN = re.compile(r"([0-9.]+)(/\d{1,2})?", re.ASCII)
 # How long the range is may stand inside of the brackets or behind them (postfix/src/util/cidr_match.c).
 _BRACKETED = re.compile(r"\[([0-9A-Fa-f:.]+)(?:(/\d{1,3})\]|\](/\d{1,3})?)", re.ASCII)
+_INLINE = re.compile(r"([^\s={},]+)\s*=\s*([^\s{},]*)")
 _DOMAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}", re.ASCII)
 _EVERYBODY: tuple[Network, ...] = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 # Files that include files end somewhere.
@@ -39,10 +43,13 @@ def territory(postfix: Postfix, more_own: frozenset[str] = frozenset(), seen: Se
     Raises `CommandFailed` where postconf fails.
     """
     reader = _Reader(postfix, seen or Seen())
-    found = postfix.settings("config_directory", "mynetworks", "relay_domains", "proxy_interfaces", *_DOMAIN_LISTS)
+    found = postfix.settings(
+        "config_directory", "mynetworks", "relay_domains", "proxy_interfaces", "always_bcc", *_DOMAIN_LISTS, *_COPY_MAPS
+    )
     reader.read_from(f"{found.get('config_directory', '/etc/postfix')}/main.cf")
     domains = reader.domains([found.get(name, "") for name in _DOMAIN_LISTS])
     relay_domains = reader.domains([found.get("relay_domains", "")])
+    copied_to = {found.get("always_bcc", ""), *(to for name in _COPY_MAPS for to in reader.copies(name, found))}
     own = {*entries(found.get("proxy_interfaces", "")), *more_own, *_interfaces(postfix)}
     return Territory(
         trusted=tuple(reader.networks(found.get("mynetworks", ""))),
@@ -50,6 +57,7 @@ def territory(postfix: Postfix, more_own: frozenset[str] = frozenset(), seen: Se
         domains=frozenset(domains),
         relay_domains=frozenset(relay_domains),
         domains_complete=reader.complete,
+        copied_to=frozenset(map(lower, filter(None, copied_to))),
         must_ask=reader.must_ask,
         sources=tuple(reader.sources.items()),
         problems=tuple(reader.problems),
@@ -185,16 +193,40 @@ class _Reader:
         self.complete = False
         return self._ask(table, [domain for domain in self._seen.domains if _DOMAIN.fullmatch(domain)])
 
+    # Copies
+
+    def copies(self, setting: str, found: Mapping[str, str]) -> Iterator[str]:
+        """Yield the addresses that the tables of this setting send copies to."""
+        for table in entries(found.get(setting, "")):
+            kind, _, name = table.removeprefix("proxy:").partition(":")
+            try:
+                if kind == "static":
+                    yield name
+                elif kind == "inline" or kind in _LISTABLE:
+                    yield from (address for _, address in self._rows(table))
+                else:
+                    raise CommandFailed(f"{kind} tables cannot be listed")
+            except CommandFailed:
+                self.problems.append(
+                    f"The table {table[:80]!a} of {setting} cannot be listed;"
+                    " clients whose mail it has copied to elsewhere are shown as relay clients."
+                )
+
     # Tables
 
     def _keys(self, table: str) -> list[str]:
         """Return all keys of a table; raises `CommandFailed` where it cannot be listed."""
+        return [key for key, _ in self._rows(table)]
+
+    def _rows(self, table: str) -> list[tuple[str, str]]:
+        """Return all keys of a table, each with its value; raises `CommandFailed` where it cannot be listed."""
         kind, _, name = table.removeprefix("proxy:").partition(":")
         if kind == "inline":
-            return re.findall(r"([^\s={},]+)\s*=", name)
+            return _INLINE.findall(name)
         self.read_from(name + _INDEXED.get(kind, ""))
         result = self._postfix.query("postmap", "-s", f"{kind}:{name}").check("See whether the table is there.")
-        return [line.split(None, 1)[0] for line in result.out.decode("utf-8", "replace").splitlines() if line.strip()]
+        lines = (line.split(None, 1) for line in result.out.decode("utf-8", "replace").splitlines())
+        return [(words[0], words[-1]) for words in lines if words]
 
     def _ask(self, table: str, keys: Collection[str]) -> list[str]:
         """Return those of `keys` that a table has; raises `CommandFailed` where it does not answer."""
