@@ -1,6 +1,7 @@
 """The queue kept in step by looking into its folders is the queue that Postfix lists."""
 
 import subprocess
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 
 from bmtop.checked import QueueId, Refused
 from bmtop.incident import message
+from bmtop.incident.incident import Incident
 from bmtop.incident.message import Envelope
+from bmtop.postfix import networks
 from bmtop.postfix.census import Census
 from bmtop.postfix.envelope import envelopes
 from bmtop.postfix.instance import Postfix as Instance
@@ -94,6 +97,38 @@ def test_queue_files_say_what_postcat_and_postqueue_say(long_ids: bool) -> None:
         }
         said = envelopes(Instance(Server(), postfix.etc), list(census.messages))
         assert {id: m.envelope for id, m in census.messages.items()} == said
+
+
+def test_mail_to_a_list_that_has_left_the_queue_accuses_nobody(mail_server: Postfix) -> None:
+    """Most of its recipients are served first, so it leaves with fewer than it came with."""
+    mail_server.postconf(defer_transports="smtp, relay, discard")
+    player, census = Player(mail_server), census_of(mail_server)
+    territory = networks.territory(Instance(Server(), mail_server.etc))
+    seen, fresh = (Incident(window=900, threshold=200, territory=territory) for _ in range(2))
+    singers = tuple(f"singer{n}@example.net" for n in range(60))
+
+    def look() -> None:
+        added, gone = census.take()
+        seen.queued(time.time(), added, gone)
+
+    waiting = [Message("x", "choir@partner.example", ("one@foreign.example",)) for _ in range(4)]
+    lists = [Message("x", "choir@partner.example", (*singers, "away@foreign.example")) for _ in range(5)]
+    player.send(RELAY, waiting)
+    sent = [mail.queue_id for mail in player.send(RELAY, lists)]
+    mail_server.settle()
+    look()
+    mail_server.postconf(defer_transports="smtp, relay")
+    mail_server.flush()
+    wait_until(lambda: all(len(mail.recipients) == 1 for mail in mail_server.queue().values()), what="all are served")
+    look()
+    postsuper(mail_server, "-d", sent)
+    look()
+
+    assert [mail.recipients for mail in mail_server.queue().values()] == [("one@foreign.example",)] * 4
+    fresh.queued(time.time(), as_listed(mail_server).values(), [])
+    (row,) = seen.picture(time.time(), complete=True).relays
+    assert (row,) == fresh.picture(time.time(), complete=True).relays
+    assert not row.suspected
 
 
 def test_a_message_of_which_postcat_says_something_else_is_not_purged(mail_server: Postfix) -> None:

@@ -277,8 +277,9 @@ class Incident:
             before = self._queue.pop(message.id, None)
             if before is not None:
                 self._unopened -= before.envelope is None
-                self._senders.queued(message, -1)
-                self._relays.queued(message, -1)
+                # What leaves has fewer recipients left than it was counted with.
+                self._senders.queued(before, -1)
+                self._relays.queued(before, -1)
                 self._left.pop(message.id, None)
                 self._left[message.id] = now
         for message in added:

@@ -1,5 +1,7 @@
 """SASL senders: what is counted, under whose name, and what only an attack explains."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,6 +98,17 @@ def test_what_leaves_the_queue_is_counted_out() -> None:
     assert log.row(ALICE).queued == 3
     log.incident.queued(log.now, [], messages)
     assert log.picture().senders == ()
+
+
+def test_a_message_leaves_the_queue_with_as_many_recipients_as_it_was_counted_with() -> None:
+    """When it leaves, its recipients are those that were left over."""
+    log = Scribe()
+    for _ in range(4):
+        log.queue(ALICE, OFFICE, "choir@partner.test")
+    for _ in range(10):
+        message = log.queue(ALICE, OFFICE, "choir@partner.test", [f"singer{n}@choir.test" for n in range(60)])
+        log.incident.queued(log.now, [], [replace(message, recipients=message.recipients[:1])])
+    assert not any("recipients" in words for words in log.row(ALICE).reasons)
 
 
 def test_a_wave_from_elsewhere_is_told_by_its_addresses_and_its_rate() -> None:
