@@ -53,9 +53,11 @@ class _Mail:
         "recipients",
         "reinjected",
         "sender",
+        "time",
     )
 
-    def __init__(self, origin: Origin, account: str | None, reinjected: bool) -> None:
+    def __init__(self, time: float, origin: Origin, account: str | None, reinjected: bool) -> None:
+        self.time = time
         self.origin = origin
         self.account = account
         self.reinjected = reinjected
@@ -150,7 +152,7 @@ class Incident:
         if before is not None:
             # Back from a content filter: the same mail, not one more.
             before.filtered = True
-            self._mail[event.id] = _Mail(before.origin, before.account, reinjected=True)
+            self._mail[event.id] = _Mail(event.time, before.origin, before.account, reinjected=True)
             return
         account = None
         if event.login is not None:
@@ -158,7 +160,7 @@ class Incident:
             if self._senders.accepted(event.time, account, event.login, event.client):
                 self._first(event.time, account, event.login, event.client)
         origin = Origin(event.id, event.login, event.client, event.name)
-        self._mail[event.id] = _Mail(origin, account, reinjected=False)
+        self._mail[event.id] = _Mail(event.time, origin, account, reinjected=False)
 
     def _first(self, time: float, account: str, login: str, client: str) -> None:
         """Take an account's first message from a client: logins may have failed before."""
@@ -264,6 +266,9 @@ class Incident:
         if mail is None or not mail.reinjected:
             # The filter passed the first id on, and that mail is still known.
             mail = self._mail.get(envelope.origin or "")
+            # A short id may be another mail's by now.
+            if mail is not None and int(mail.time) > message.arrival:
+                return None
         return mail.origin if mail else None
 
     def notification_for(self, id: str) -> str | None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bmtop.incident.accounts import Accounts
 from bmtop.incident.events import Accepted, Delivery, Removed
+from bmtop.incident.message import Envelope
 
 from .scribe import BOT, HOME, OFFICE, Scribe, territory
 
@@ -98,6 +99,15 @@ def test_what_leaves_the_queue_is_counted_out() -> None:
     assert log.row(ALICE).queued == 3
     log.incident.queued(log.now, [], messages)
     assert log.picture().senders == ()
+
+
+def test_old_mail_from_a_content_filter_is_not_hers_who_has_its_first_id_today() -> None:
+    """Short ids are used again; whatever is said to be hers would be purged with her spam."""
+    log = Scribe()
+    id = log.send(ALICE, BOT)
+    passed_on = replace(log.queue(None, "127.0.0.1", BOB), envelope=Envelope(None, "127.0.0.1", sender=BOB, origin=id))
+    assert log.incident.origin(passed_on) == (id, ALICE, BOT, "unknown")
+    assert log.incident.origin(replace(passed_on, arrival=int(log.now) - 86400)) is None
 
 
 def test_a_message_leaves_the_queue_with_as_many_recipients_as_it_was_counted_with() -> None:
