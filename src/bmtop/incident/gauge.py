@@ -48,10 +48,18 @@ class Gauge:
         """Take the bytes and the oldest arrival of a listing."""
         self._bytes, self._oldest = size, oldest
 
+    def _recent(self, now: float) -> list[tuple[float, int]]:
+        return [point for point in self._points if now - point[0] <= _RECENT]
+
     def _growth(self, now: float, total: int) -> float | None:
         """Return the messages a minute by which the queue grew in the last minute."""
-        recent = [point for point in self._points if now - point[0] <= _RECENT]
+        recent = self._recent(now)
         return _slope(*recent[0], now, total) if recent else None
+
+    def _rise(self, now: float, total: int) -> int:
+        """Return by how many messages it was seen to grow in the last minute: a few seconds tell no minute's growth."""
+        recent = self._recent(now)
+        return total - recent[0][1] if recent else 0
 
     def _usual(self, now: float) -> float:
         """Return the messages a minute by which it changed before that."""
@@ -61,11 +69,11 @@ class Gauge:
     def _judge(self, now: float, total: int) -> tuple[State, str]:
         if total >= self.threshold * (_CALM if self._state == "critical" else 1.0):
             return "critical", f"{total:,} queued, threshold {self.threshold:,}"
-        growth = self._growth(now, total)
-        if growth is not None and total >= self.threshold * _AT_LEAST:
+        if total >= self.threshold * _AT_LEAST:
+            rise = self._rise(now, total)
             least = max(self.threshold * _AT_LEAST, _FACTOR * self._usual(now))
-            if growth >= least * (_CALM if self._state == "warning" else 1.0):
-                return "warning", f"grew by {growth:,.0f} in a minute"
+            if rise >= least * (_CALM if self._state == "warning" else 1.0):
+                return "warning", f"grew by {rise:,} in a minute"
         return "ok", ""
 
     def read(self, now: float) -> QueueGauge | None:

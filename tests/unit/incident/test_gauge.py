@@ -36,6 +36,21 @@ def test_a_rise_out_of_proportion_warns_before_the_threshold() -> None:
     assert read(gauge, 330.0).growth_per_minute is not None
 
 
+def test_what_came_in_a_few_seconds_is_not_blown_up_to_a_minute() -> None:
+    """A console that has just begun to look has seen only those."""
+    gauge = Gauge(200)
+    assert [state(gauge, second, 100 + int(second)) for second in (0.0, 5.0, 9.0, 20.0, 39.0)] == ["ok"] * 5
+    assert state(gauge, 45.0, 150) == "warning"
+    assert read(gauge, 45.0).why == "grew by 50 in a minute"
+
+
+def test_a_burst_warns_before_a_minute_was_seen() -> None:
+    gauge = Gauge(200)
+    assert state(gauge, 0.0, 20) == "ok"
+    assert state(gauge, 5.0, 90) == "warning"
+    assert read(gauge, 5.0).why == "grew by 70 in a minute"
+
+
 def test_a_queue_that_always_grows_so_does_not_warn() -> None:
     gauge = Gauge(2000)
     for second in range(0, 1200, 10):
