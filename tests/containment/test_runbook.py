@@ -18,6 +18,7 @@ from tests.containment.conftest import JANE, RESTART, Site, site
 from tests.containment.test_bots import Clock, connected_to, contained, ticking, verdict_of
 from tests.mailserver import Message, Player, Postfix, wait_until
 from tests.mailserver.ports import free_ports
+from tests.mailserver.postfix import run
 from tests.mailserver.stories import BROKEN_RELAY, CAROL, HONEST_RELAY, OFFICE
 
 
@@ -238,6 +239,23 @@ def test_what_is_shown_is_what_is_purged(plain_site: Site) -> None:
     )
     assert set(plain_site.postfix.queue()) == {two.queue_id}
     assert one.queue_id not in plain_site.on_hold()
+
+
+def test_the_change_of_mynetworks_that_was_shown_is_made_or_none(plain_site: Site) -> None:
+    postfix, responder, client = plain_site.postfix, plain_site.responder, Client(BROKEN_RELAY.address)
+
+    def mynetworks() -> str:
+        return run("postconf", "-c", str(postfix.etc), "-h", "mynetworks").stdout.decode().strip()
+
+    runbook = responder.runbook(plain_site.messages, client=client)
+    shown = responder.prepare_untrust(client)
+    another = "127.0.0.0/8, 192.0.2.64/30, 198.51.100.7"
+    postfix.postconf(mynetworks=another)
+    assert runbook.run("untrust", change=shown).state == "failed"
+    assert mynetworks() == another
+    shown = responder.prepare_untrust(client)
+    assert runbook.run("untrust", change=shown).state == "done"
+    assert mynetworks() == shown.after
 
 
 @pytest.mark.parametrize("with_the_connections", [False, True])

@@ -6,7 +6,7 @@ again in between with its old password, and stay.
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,12 +17,14 @@ from bmtop.checked import Client, Login, Refused
 from bmtop.incident.message import Message
 from bmtop.incident.selection import Filter, network, select
 from bmtop.incident.watch import Verdict
+from bmtop.response import step_result
 from bmtop.response.cache import MEANWHILE
 from bmtop.response.copies import NoRoom
 from bmtop.response.journal import Entry
-from bmtop.response.plan import Done, MessageAction, Outcome, Plan, Progress, no_progress
+from bmtop.response.plan import Done, MessageAction, Plan, Progress, no_progress
 from bmtop.response.recall import recalled
-from bmtop.response.untrust import Changed
+from bmtop.response.step_result import StepResult
+from bmtop.response.untrust import Change, Changed
 from bmtop.response.watch import Settled
 from bmtop.server import CommandFailed
 
@@ -77,18 +79,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Result:
-    ok: bool
-    sentence: str
-    command: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class _Given:
     """What a step is given: see `Runbook.run`."""
 
     plan: Plan | None
+    change: Change | None
     password: str | None
     allow_argv: bool
     without_undo: bool
@@ -194,6 +189,7 @@ class Runbook:
         name: str,
         *,
         plan: Plan | None = None,
+        change: Change | None = None,
         password: str | None = None,
         allow_argv: bool = False,
         without_undo: bool = False,
@@ -202,16 +198,16 @@ class Runbook:
     ) -> Step:
         """Run a step, whatever became of the others, and return what came of it; what fails is in the step.
 
-        `plan` is the purge that was confirmed, else all that is queued now; `password` the new one, else it is made
-        (see `take_password`). `without_undo` purges where there is no room for a copy, `back` lets a suspended
-        account in again. Raises `Refused` while another step runs.
+        `plan` is the purge that was confirmed, else all that is queued now; `change` the untrust that was, else what
+        is due now; `password` the new one, else it is made (see `take_password`). `without_undo` purges where there
+        is no room for a copy, `back` lets a suspended account in again. Raises `Refused` while another step runs.
         """
         if not self._running.acquire(blocking=False):
             raise Refused("Another step is still running; wait for it.")
         try:
             self._change(name, state="running", sentence="", notes=(), consent=False)
             try:
-                result = self._act(name, _Given(plan, password, allow_argv, without_undo, back), progress)
+                result = self._act(name, _Given(plan, change, password, allow_argv, without_undo, back), progress)
             except (Refused, CommandFailed) as error:
                 if back:
                     return self._change(name, state="done", sentence=f"Still so: {error}")
@@ -239,6 +235,10 @@ class Runbook:
                 self.run(step.name, progress=progress)
         return self.steps
 
+    def fail(self, name: str, sentence: str) -> Step:
+        """Take that what the step would do could not be found out, for the reason in `sentence`; nothing was done."""
+        return self._end(name, "failed", sentence, notes=(), consent=False)
+
     def skip(self, name: str) -> Step:
         """Leave a step out by choice; it can still be run later."""
         self._settled.append((name, "left out"))
@@ -249,52 +249,46 @@ class Runbook:
         made, self._made = self._made, ""
         return made
 
-    def _act(self, name: str, given: _Given, progress: Progress) -> _Result:
+    def _act(self, name: str, given: _Given, progress: Progress) -> StepResult:
         responder = self._responder
         match name:
             case "hold":
                 return self._hold(progress)
             case "password":
-                return _of(self._set_password(given.password, given.allow_argv))
+                return step_result.of(self._set_password(given.password, given.allow_argv))
             case "sessions":
-                return _of(responder.logout(self.account()))
+                return step_result.of(responder.logout(self.account()))
             case "suspend":
-                return _of((responder.reactivate if given.back else responder.suspend)(self.account()))
+                return step_result.of((responder.reactivate if given.back else responder.suspend)(self.account()))
             case "cache":
-                return _of(responder.empty_cache(self.login or ""))
+                return step_result.of(responder.empty_cache(self.login or ""))
             case "connections":
-                return _of(responder.end_connections(self.wanted, self._connections))
+                return step_result.of(responder.end_connections(self.wanted, self._connections))
             case "untrust":
                 assert self.client is not None
-                changed = self._untrust(self.client)
-                return _Result(changed.ok, changed.sentence, changed.command, changed.notes)
+                change = given.change
+                changed = self._untrust(self.client) if change is None else responder.change_trust(change)
+                return StepResult(changed.ok, changed.sentence, changed.command, changed.notes)
             case "purge":
                 return self._purge(given.plan, given.without_undo, progress)
             case _:
                 self._lookout.begin()
-                return _Result(True, "Watching.")
+                return StepResult(True, "Watching.")
 
-    def _hold(self, progress: Progress) -> _Result:
+    def _hold(self, progress: Progress) -> StepResult:
         # First the watch on what is new, then what is there: nothing comes in between.
         if not self.keep.on:
             self.keep.begin()
         plan = self.plan("hold")
         if not plan.messages:
-            return _Result(True, "Nothing is queued; what comes in is held.")
-        outcome = self._responder.hold(plan, progress)
-        sentence = f"{len(outcome.done):,} of {len(plan.ids):,} messages held; what comes in is held as well."
-        return _Result(True, sentence, outcome.command, (*_left_out(outcome), *outcome.notes))
+            return StepResult(True, "Nothing is queued; what comes in is held.")
+        return step_result.held(self._responder.hold(plan, progress))
 
-    def _purge(self, plan: Plan | None, without_undo: bool, progress: Progress) -> _Result:
+    def _purge(self, plan: Plan | None, without_undo: bool, progress: Progress) -> StepResult:
         plan = plan or self.plan("purge")
         if not plan.messages:
-            return _Result(True, "Nothing is queued.")
-        outcome = self._responder.purge(plan, progress, without_undo=without_undo)
-        sentence = f"{len(outcome.done):,} of {len(plan.ids):,} messages deleted."
-        if outcome.undo:
-            sentence += f" To bring them back: bmtop undo {outcome.undo}"
-        # What had left before cannot be deleted any more: that is no failure.
-        return _Result(True, sentence, outcome.command, (*_left_out(outcome), *outcome.notes))
+            return StepResult(True, "Nothing is queued.")
+        return step_result.deleted(self._responder.purge(plan, progress, without_undo=without_undo))
 
     def _set_password(self, password: str | None, allow_argv: bool) -> Done:
         made = password is None
@@ -378,12 +372,3 @@ class Runbook:
             self._change(name, state=entry.state, sentence=entry.sentence, time=entry.time, command=command)
             if entry.state == "done":
                 self._settled.append((name, entry.time))
-
-
-def _of(done: Done) -> _Result:
-    return _Result(done.ok, done.sentence, done.command, done.notes)
-
-
-def _left_out(outcome: Outcome) -> tuple[str, ...]:
-    """Return how many messages were left out for each reason."""
-    return tuple(f"{count:,} left out: {reason}." for reason, count in Counter(outcome.left_out.values()).items())

@@ -19,7 +19,6 @@ from bmtop.console.steps import Steps
 from bmtop.console.target import Target
 from bmtop.console.text import Cell, Line
 from bmtop.incident.message import Message
-from bmtop.response.plan import Plan
 from bmtop.response.runbook import Runbook, Step
 from bmtop.server import CommandFailed
 
@@ -153,21 +152,21 @@ async def _run(runner: Runner, containment: Containment, work: Callable[[Steps],
 
 
 async def _purge(runner: Runner, containment: Containment) -> None:
-    """Purge what is confirmed in the list; where hold is chosen there, hold it."""
+    """Purge what is confirmed in the list, and nothing else; where hold is chosen there, hold it."""
     runbook = _book(containment)
     try:
-        plan: Plan | None = await asyncio.to_thread(runbook.plan, "purge")
-    except (Refused, CommandFailed):
-        plan = None  # the step itself meets the same, and keeps the sentence
-    if plan is not None and plan.messages:
-        shown = await errand(runner, "purge", containment.name, plan.filter, plan.messages)
-        plan = await runner.ask(Messages(shown))
-        if plan is None:
+        plan = await asyncio.to_thread(runbook.plan, "purge")
+    except (Refused, CommandFailed) as error:
+        runbook.fail("purge", str(error))
+        return
+    if plan.messages:
+        chosen = await runner.ask(Messages(await errand(runner, "purge", containment.name, plan.filter, plan.messages)))
+        if chosen is None:
             return
-        if plan.action == "hold":
-            held = plan
-            await runner.change_queue("Hold", lambda progress: runner.responder.hold(held, progress))
+        if chosen.action == "hold":
+            await runner.change_queue("Hold", lambda progress: runner.responder.hold(chosen, progress))
             return
+        plan = chosen
     done = await _run(runner, containment, lambda progress: runbook.run("purge", plan=plan, progress=progress.report))
     if done.consent and await _is_wanted(runner, without_undo(f"Purge: {containment.name}", done.sentence)):
         await _run(
@@ -178,16 +177,18 @@ async def _purge(runner: Runner, containment: Containment) -> None:
 
 
 async def _untrust(runner: Runner, containment: Containment) -> None:
+    """Make the change of mynetworks that is confirmed, and no other."""
     runbook = _book(containment)
     assert runbook.client is not None
     try:
         change = await asyncio.to_thread(runner.responder.prepare_untrust, runbook.client)
-    except (Refused, CommandFailed):
-        pass  # the step itself meets the same, and keeps the sentence
-    else:
-        if not await runner.ask(Confirm(f"Untrust {runbook.client}", before_and_after(change), "Untrust")):
-            return
-    await _run(runner, containment, lambda progress: runbook.run("untrust", progress=progress.report))
+    except (Refused, CommandFailed) as error:
+        runbook.fail("untrust", str(error))
+        return
+    if await runner.ask(Confirm(f"Untrust {runbook.client}", before_and_after(change), "Untrust")):
+        await _run(
+            runner, containment, lambda progress: runbook.run("untrust", change=change, progress=progress.report)
+        )
 
 
 async def _password(runner: Runner, containment: Containment, *, agreed: bool) -> Secret | None:
