@@ -21,8 +21,9 @@ QUIET = Verdict("watching", ("Quiet for 5 s.",))
 class Keep(KeepHolding):
     """Holds what is put into `comes_in`."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, wanted: Filter) -> None:
         self.target = target
+        self.wanted = wanted
         self.held = []
         self.missed = 0
         self.problem = ""
@@ -99,7 +100,7 @@ class Ward:
         return Runbook(cast(Any, self), messages, self._untrust, login=login, client=client, clock=clock)
 
     def keep_holding(self, wanted: Filter) -> KeepHolding:
-        self.keeps.append(Keep(wanted.login or ", ".join(map(str, wanted.clients))))
+        self.keeps.append(Keep(wanted.login or ", ".join(map(str, wanted.clients)), wanted))
         return self.keeps[-1]
 
     def connections(self) -> Connections:

@@ -147,10 +147,16 @@ class Containments:
         """Return the one of this target, if there is one."""
         return self._all.get(self._key(target))
 
+    def holding(self, target: Target) -> Containment | None:
+        """Return the one that holds all that the target newly queues, if there is one."""
+        all_of_it = self._all.get(_client(target.client))
+        return next((c for c in (self.known(target), all_of_it) if c is not None and c.held is not None), None)
+
     def _key(self, target: Target) -> str:
         if target.login is not None:
             return f"login {self._accounts.account(target.login)}"
-        return f"client {target.client}"
+        # One client may stand in two panes, and mean other mail in each.
+        return _client(target.client) + (", without a login" if target.without_login else "")
 
     async def _ticking(self, containment: Containment) -> None:
         while True:
@@ -165,8 +171,8 @@ class Containments:
 
     def mark(self, target: Target) -> Cell | None:
         """Return the state of a target, in one word."""
-        containment = self.known(target)
-        return containment.state if containment else None
+        states = (c.state for c in (self.known(target), self.holding(target)) if c is not None)
+        return next(filter(None, states), None)
 
     @property
     def alarmed(self) -> Containment | None:
@@ -189,6 +195,10 @@ class Containments:
                 said += [f"Keep holding has ended: {done.sentence}", *done.notes]
         self._all.clear()
         return said
+
+
+def _client(address: str | None) -> str:
+    return f"client {address}"
 
 
 Mark = Callable[[Target], Cell | None]

@@ -23,11 +23,16 @@ class Target:
         return self.login or self.client or ""
 
     @property
+    def without_login(self) -> bool:
+        """Whether only mail that came without a login is meant."""
+        return self.login is None and not self.logins
+
+    @property
     def filter(self) -> Filter:
         """What it has in the queue; raises `Refused` where the client is no address."""
         if self.login is not None:
             return Filter(login=self.login)
-        return Filter(clients=(network(self.client or ""),), without_login=not self.logins)
+        return Filter(clients=(network(self.client or ""),), without_login=self.without_login)
 
     def the_login(self, accounts: Accounts) -> str:
         """Return the one login that is meant; raises `Refused` where there is none, or more than one."""

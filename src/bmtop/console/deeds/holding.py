@@ -14,13 +14,14 @@ async def keep_holding(runner: Runner, target: Target) -> None:
     runner.refuse_when_read_only()
     meant = Target(login=target.login) if target.login is not None else target
     heading = f"Keep holding {meant.name}"
-    found = runner.containments.known(meant)
-    if found is not None and found.held is not None:
-        end = found.end_holding
+    holding = runner.containments.holding(meant)
+    if holding is not None:
+        end = holding.end_holding
         done = await runner.act(heading, lambda progress: end())
         if done is not None:
             await runner.tell(heading, results.account(done))
     elif await runner.ask(Confirm(heading, _meaning(meant), "Keep holding")):
+        found = runner.containments.known(meant)
         keep = found.keep if found is not None else None
         if keep is None:
             keep = await asyncio.to_thread(runner.responder.keep_holding, meant.filter)
