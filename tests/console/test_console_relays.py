@@ -1,6 +1,7 @@
 """Relay clients in the console: untrusted with a look before, given back, and known ones marked."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -53,6 +54,23 @@ async def test_untrust_shows_mynetworks_before_and_after_and_what_is_left_to_do(
     assert hands.untrusted == [CLIENT]
     assert {m.queue for m in desk.messages.values() if m.client == CLIENT} == {"hold"}
     assert {m.queue for m in desk.messages.values() if m.client == BOT} == {"deferred"}
+
+
+async def test_an_untrust_is_told_though_what_it_has_in_the_queue_is_not_known() -> None:
+    desk, hands = setting()
+    desk.messages = {id: replace(found, envelope=None) for id, found in desk.messages.items()}
+    async with console(desk, hands) as user:
+        await chosen(user)
+        await user.press("t")
+        await user.sees("mynetworks before")
+        await user.press("y")
+        screen = await user.sees(f"Postfix trusts {re.escape(CLIENT)} no more")
+        assert "The envelopes of 4 messages could not be read" in " ".join(screen.replace("│", " ").split())
+        assert "Not done" not in screen
+        assert "Hold its" not in screen
+        await user.press("right", "enter")
+        await user.sees(r"connections was done\.")
+    assert hands.untrusted == [CLIENT]
 
 
 async def test_untrust_is_taken_back_from_its_result_and_by_the_same_key() -> None:

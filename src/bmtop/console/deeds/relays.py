@@ -65,9 +65,12 @@ async def _follow_up(runner: Runner, heading: str, target: Target, changed: Chan
     """Tell what came of it, and offer what it leaves: the client's queue and its open connections."""
     told = _told(changed)
     left: dict[str, str] = {"end": "End its connections", "undo": "Undo"}
-    queued = await asyncio.to_thread(
-        select, tuple(runner.monitor.messages.values()), target.filter, runner.monitor.accounts
-    )
+    queue, accounts = tuple(runner.monitor.messages.values()), runner.monitor.accounts
+    try:
+        queued = await asyncio.to_thread(select, queue, target.filter, accounts)
+    except Refused as error:
+        queued = ()
+        told.append((Cell(f"What it has in the queue is not known: {error}", "warn"),))
     if any(m.queue != "hold" for m in queued):
         left = {"hold": f"Hold its {plural(len(queued), 'message')}…", **left}
     while choice := await runner.ask(FollowUp(heading, told, tuple(left.items()), alarm=not changed.ok)):
