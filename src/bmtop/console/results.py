@@ -43,7 +43,7 @@ def outcome(result: Outcome) -> list[Line]:
         (Cell(f"{_DONE[result.plan.action]} {done:,} of {meant:,}.", "good" if done == meant else "warn"),)
     ]
     told += by_reason(result.left_out)
-    told += [(Cell(note),) for note in result.notes]
+    told += [(Cell(note, "alarm" if note == result.failure else ""),) for note in result.notes]
     told += command(result.command, done + len(result.left_out))
     if result.undo is not None:
         told.append(

@@ -197,10 +197,13 @@ class KeepHolding:
         if not theirs:
             return 0
         plan = Plan("hold", self._wanted, tuple(theirs))
-        done = hold_or_release(self._postfix, plan, no_progress, nullcontext(Step())).done
+        outcome = hold_or_release(self._postfix, plan, no_progress, nullcontext(Step()))
+        done = outcome.done
         self.held += done
         self._known.update(done)
         self._tried.difference_update(done)
+        if outcome.failure:
+            raise CommandFailed(outcome.failure)
         return len(done)
 
     def _files(self) -> Iterator[tuple[str, str]]:

@@ -12,12 +12,25 @@ from bmtop.incident.message import Message
 from bmtop.postfix.instance import Postfix
 from bmtop.postfix.queue import MESSAGE_QUEUES, folders
 from bmtop.postfix.queuefile import has_recipients
+from bmtop.response.plan import MessageAction
 from bmtop.response.verify import CHANGED, GONE, file_is_still
 from bmtop.server import Result
 
 # The queues from which a message may leave at any moment.
 MOVING = ("incoming", "active")
 DELIVERED = "was delivered before it could be held"
+MOVES = "moves between the queues"
+# What postsuper(1) left as it was, though it should have dealt with it.
+NOT_DONE: Mapping[MessageAction, str] = {
+    "purge": "was not deleted by postsuper",
+    "hold": "was not put on hold by postsuper",
+    "release": "was not released by postsuper",
+}
+_STILL: Mapping[MessageAction, str] = {
+    "purge": "in the queue; purge again",
+    "hold": "not on hold; hold again",
+    "release": "on hold; release again",
+}
 
 _NO_RIGHT = "bmtop may not look into the queue, so it cannot check again what it would act on; run `sudo bmtop`."
 _SAID = re.compile(r"^postsuper: ([0-9A-Za-z]+): (?:removed|placed on hold|released from hold)$", re.MULTILINE)
@@ -107,6 +120,12 @@ def postsuper(postfix: Postfix, option: str, ids: Iterable[QueueId]) -> Result:
 def acted_on(result: Result) -> frozenset[str]:
     """Return the ids that postsuper(1) itself said it deleted, held or released."""
     return frozenset(_SAID.findall(result.err))
+
+
+def not_done(action: MessageAction, left_out: Mapping[QueueId, str]) -> str:
+    """Return a sentence for the messages that are as they were all the same; empty where there are none."""
+    count = sum(reason in (MOVES, NOT_DONE[action]) for reason in left_out.values())
+    return f"{count:,} of them {'is' if count == 1 else 'are'} still {_STILL[action]}." if count else ""
 
 
 class Deliveries(NamedTuple):

@@ -40,7 +40,8 @@ class Plan:
 class Outcome:
     """What became of a plan. `undo` names the copy that can be given back; `notes` are sentences for the user.
 
-    `command` is the argument list that was run; the ids went in on standard input.
+    `command` is the argument list that was run; the ids went in on standard input. `failure` is the note that says
+    why it is not done, though nothing had left by itself; else empty.
     """
 
     plan: Plan
@@ -49,6 +50,7 @@ class Outcome:
     undo: str | None = None
     command: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    failure: str = ""
     dry_run: bool = False
 
     def as_dict(self) -> dict[str, Any]:

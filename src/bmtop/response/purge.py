@@ -13,7 +13,19 @@ from bmtop.incident.message import Message
 from bmtop.postfix.instance import Postfix
 from bmtop.response.copies import Copies, Shelf
 from bmtop.response.gate import Step
-from bmtop.response.messages import DELIVERED, MOVING, acted_on, deliveries, locate, on_the_move, postsuper, unchanged
+from bmtop.response.messages import (
+    DELIVERED,
+    MOVES,
+    MOVING,
+    NOT_DONE,
+    acted_on,
+    deliveries,
+    locate,
+    not_done,
+    on_the_move,
+    postsuper,
+    unchanged,
+)
 from bmtop.response.plan import Outcome, Plan, Progress
 from bmtop.response.verify import CHANGED, GONE, file_is_still
 from bmtop.server import CommandFailed, Result
@@ -49,11 +61,13 @@ def purge(
             run.settle()
             step.sentence = run.sentence
         dropped = () if undo is None else copies.tidy({undo, *in_use})
-        step.ok = not run.failure
-        notes = tuple(filter(None, (*run.notes, *dropped, run.failure)))
+        failure = run.failure or not_done("purge", run.left_out)
+        step.ok = not failure
+        notes = tuple(filter(None, (*run.notes, *dropped, failure)))
         step.sentence = " ".join((run.sentence, *notes))
     notes += step.unwritten
-    return Outcome(plan, run.done, run.left_out, undo=undo if run.done else None, command=command, notes=notes)
+    kept = undo if run.done else None
+    return Outcome(plan, run.done, run.left_out, undo=kept, command=command, notes=notes, failure=failure)
 
 
 class _Purge:
@@ -96,7 +110,7 @@ class _Purge:
                 if not waiting:
                     break
                 where = locate(self._queue, [m.id for m in waiting])
-            self.left_out.update({message.id: "moves between the queues" for message in waiting})
+            self.left_out.update({message.id: MOVES for message in waiting})
             self._see_to_deliveries(step)
             if self._shelf is not None:
                 self._shelf.sync()
@@ -203,7 +217,7 @@ class _Purge:
         where = locate(self._queue, doubtful) if doubtful else {}
         for id in self._kept:
             if id in where:
-                self.left_out[id] = "was not deleted by postsuper"
+                self.left_out[id] = NOT_DONE["purge"]
             elif said is not None and id not in said:
                 self.left_out[id] = GONE
             elif id not in self.left_out:

@@ -23,7 +23,7 @@ def of(done: Done) -> StepResult:
 def held(outcome: Outcome) -> StepResult:
     """Return what came of holding what was queued, while keep holding is on."""
     sentence = f"{_counted(outcome)} held; what comes in is held as well."
-    return StepResult(True, sentence, outcome.command, _notes(outcome))
+    return StepResult(not outcome.failure, sentence, outcome.command, _notes(outcome))
 
 
 def deleted(outcome: Outcome) -> StepResult:
@@ -32,7 +32,7 @@ def deleted(outcome: Outcome) -> StepResult:
     if outcome.undo:
         sentence += f" To bring them back: bmtop undo {outcome.undo}"
     # What had left before cannot be deleted any more: that is no failure.
-    return StepResult(True, sentence, outcome.command, _notes(outcome))
+    return StepResult(not outcome.failure, sentence, outcome.command, _notes(outcome))
 
 
 def _counted(outcome: Outcome) -> str:
