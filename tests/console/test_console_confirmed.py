@@ -123,3 +123,22 @@ async def test_the_change_of_mynetworks_that_was_shown_is_the_one_that_is_made(
         await user.press("y")
         await becomes(user, "DONE", "Take it out of")
     assert [change.before for change in made] == ["127.0.0.0/8, 192.0.2.0/30"]
+
+
+async def test_a_purge_of_what_was_ticked_leaves_the_rest_to_do() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await opened(user)
+        await run(user, "Delete what")
+        await user.sees("3 of 3 messages chosen")
+        await user.press("down", "space")
+        await user.sees("2 of 3 messages chosen")
+        await user.press("y")
+        await user.sees("2 of 2 messages deleted. The rest of its mail was left out by choice.")
+        await becomes(user, "TO DO", "Delete what")
+        await user.press("enter")
+        await user.sees("1 of 1 message chosen")
+        await user.press("y")
+        await becomes(user, "DONE", "Delete what")
+    assert [(len(plan.messages), plan.unticked) for plan in hands.plans] == [(2, 1), (1, 0)]
+    assert [m.login for m in desk.messages.values()] == [HONEST]

@@ -1,8 +1,10 @@
 """A runbook that is come back to: what the journal says was done, and what was taken back since."""
 
 from bmtop.checked import Client
+from bmtop.incident.selection import Filter, select
 from bmtop.response.journal import Journal
-from bmtop.response.plan import no_progress
+from bmtop.response.plan import Plan, no_progress
+from bmtop.response.runbook import Runbook, Step
 from tests.bluemind import rest_standin
 from tests.bluemind.core import Core
 from tests.containment.bots import Bot
@@ -10,7 +12,7 @@ from tests.containment.conftest import JANE, Site
 from tests.containment.test_bots import ticking, verdict_of
 from tests.containment.test_runbook import runbook_of, states
 from tests.mailserver import Message, Player
-from tests.mailserver.stories import BROKEN_RELAY
+from tests.mailserver.stories import ALICE, BROKEN_RELAY, INTRUDER
 
 
 def test_it_can_be_left_and_come_back_to(here: Site) -> None:
@@ -109,3 +111,38 @@ def test_a_client_that_is_trusted_again_is_to_be_untrusted_again(plain_site: Sit
         verdict = verdict_of(again, lambda verdict: verdict.state == "alarm")
         assert verdict.missing == ("untrust",)
         assert "it is still trusted; take it out of mynetworks" in verdict.sentence
+
+
+def test_a_purge_of_a_part_is_not_all_of_it(plain_site: Site) -> None:
+    spam = [Message("spam", "winner@lottery.example", (f"v{n}@bank.example",)) for n in range(4)]
+    Player(plain_site.postfix).send(INTRUDER, spam, ALICE)
+    plain_site.postfix.settle()
+    responder, whole = plain_site.responder, Filter(login=ALICE)
+
+    def again() -> Runbook:
+        return responder.runbook(plain_site.messages, login=ALICE)
+
+    def purge_of(runbook: Runbook) -> Step:
+        return next(step for step in runbook.steps if step.name == "purge")
+
+    def chosen(wanted: Filter) -> Plan:
+        return Plan("purge", wanted, select(plain_site.messages(), wanted, responder.accounts))
+
+    # By another filter, and by what was ticked in the list: d, the command line.
+    responder.purge(chosen(Filter(login=ALICE, recipient="v0@bank.example")), no_progress)
+    assert purge_of(again()).state == "todo"
+    assert "The rest of its mail was left out by choice." in purge_of(again()).sentence
+    one = chosen(whole).messages[:1]
+    responder.purge(Plan("purge", whole, one, unticked=2), no_progress)
+    assert purge_of(again()).state == "todo"
+    # In the runbook itself, and when that is come back to.
+    runbook = again()
+    assert [step.state for step in runbook.steps if step.name == "purge"] == ["todo"]
+    step = runbook.run("purge", plan=Plan("purge", whole, chosen(whole).messages[:1], unticked=1))
+    assert step.state == "todo"
+    assert step.sentence.startswith("1 of 1 messages deleted. The rest of its mail was left out by choice.")
+    assert purge_of(again()).state == "todo"
+    assert len(plain_site.postfix.queue()) == 1
+    assert runbook.run("purge").state == "done"
+    assert plain_site.postfix.queue() == {}
+    assert purge_of(again()).state == "done"

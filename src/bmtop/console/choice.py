@@ -73,11 +73,12 @@ class Choice:
     def plan(self, action: MessageAction) -> Plan:
         """Return the plan for `action`, of exactly the ticked messages that it changes."""
         chosen = self._chosen
+        unticked = len(self.listed) - len(chosen)
         if action == "hold":
             chosen = [m for m in chosen if m.queue != "hold"]
         elif action == "release":
             chosen = [m for m in chosen if m.queue == "hold"]
-        return Plan(action, self.wanted, tuple(chosen))
+        return Plan(action, self.wanted, tuple(chosen), unticked)
 
 
 def find(messages: Sequence[Message], needle: str, start: int) -> int | None:

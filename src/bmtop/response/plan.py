@@ -21,15 +21,24 @@ def no_progress(done: int, total: int, step: str) -> None:
 
 @dataclass(frozen=True)
 class Plan:
-    """An action on exactly these messages. What comes in later is not part of it."""
+    """An action on exactly these messages. What comes in later is not part of it.
+
+    `unticked` counts what the filter means as well, and was left out by choice.
+    """
 
     action: MessageAction
     filter: Filter
     messages: tuple[Message, ...]
+    unticked: int = 0
 
     @cached_property
     def ids(self) -> tuple[QueueId, ...]:
         return tuple(m.id for m in self.messages)
+
+    @cached_property
+    def chosen_by(self) -> Mapping[str, Any]:
+        """How these messages were chosen, as JSON values, for the journal."""
+        return {**self.filter.as_dict(), **({"unticked": self.unticked} if self.unticked else {})}
 
     @cached_property
     def bytes(self) -> int:

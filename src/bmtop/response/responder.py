@@ -91,9 +91,7 @@ class Responder:
         return response.hold.hold_or_release(self._postfix, plan, progress, self._begin(plan))
 
     def _begin(self, plan: Plan, undo: str | None = None) -> AbstractContextManager[Step]:
-        return self._gate.action(
-            plan.action, describe(plan), filter=plan.filter.as_dict(), messages=plan.messages, undo=undo
-        )
+        return self._gate.action(plan.action, describe(plan), filter=plan.chosen_by, messages=plan.messages, undo=undo)
 
     def _refuse(self, plan: Plan) -> None:
         self._gate.refuse_read_only(plan.action)

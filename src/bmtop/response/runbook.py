@@ -22,7 +22,7 @@ from bmtop.response.cache import MEANWHILE
 from bmtop.response.copies import NoRoom
 from bmtop.response.journal import Entry
 from bmtop.response.plan import Done, MessageAction, Plan, Progress, no_progress
-from bmtop.response.recall import recalled
+from bmtop.response.recall import recalled, to_do_again
 from bmtop.response.step_result import StepResult
 from bmtop.response.untrust import Change, Changed
 from bmtop.response.watch import Settled
@@ -219,7 +219,7 @@ class Runbook:
                 return self._change(name, state="done", sentence=f"Still so: {result.sentence}")
             if name == "watch":
                 return self._change(name, sentence=result.sentence, time=self._clock())
-            state: StepState = "failed" if not result.ok else "todo" if back else "done"
+            state: StepState = "failed" if not result.ok else "todo" if back or result.partly else "done"
             command = result.command or self._steps[name].command
             return self._end(name, state, result.sentence, command=command, notes=result.notes)
         finally:
@@ -288,7 +288,8 @@ class Runbook:
         plan = plan or self.plan("purge")
         if not plan.messages:
             return StepResult(True, "Nothing is queued.")
-        return step_result.deleted(self._responder.purge(plan, progress, without_undo=without_undo))
+        outcome = self._responder.purge(plan, progress, without_undo=without_undo)
+        return step_result.deleted(outcome, self.wanted)
 
     def _set_password(self, password: str | None, allow_argv: bool) -> Done:
         made = password is None
@@ -366,8 +367,8 @@ class Runbook:
         command = entry.command or self._steps[name].command
         if entry.state == "begun":
             self._change(name, state="failed", sentence="It was cut off; run it again.", time=entry.time)
-        elif name == "hold" and entry.state == "done":
-            self._change(name, sentence=f"{entry.sentence} Nothing is held at present.", time=entry.time)
+        elif entry.state == "done" and (why := to_do_again(name, entry, self.wanted)):
+            self._change(name, sentence=f"{entry.sentence} {why}", time=entry.time)
         else:
             self._change(name, state=entry.state, sentence=entry.sentence, time=entry.time, command=command)
             if entry.state == "done":
