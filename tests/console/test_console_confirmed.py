@@ -142,3 +142,43 @@ async def test_a_purge_of_what_was_ticked_leaves_the_rest_to_do() -> None:
         await becomes(user, "DONE", "Delete what")
     assert [(len(plan.messages), plan.unticked) for plan in hands.plans] == [(2, 1), (1, 0)]
     assert [m.login for m in desk.messages.values()] == [HONEST]
+
+
+async def test_a_hold_instead_of_the_purge_is_told_and_so_is_one_that_fails() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await opened(user)
+        hands.refuses = CommandFailed("postsuper failed: fatal: out of luck.")
+        await run(user, "Delete what")
+        await user.sees("3 of 3 messages chosen")
+        await user.pilot.click("#hold")
+        await becomes(user, "FAILED", "Delete what")
+        await user.sees("postsuper failed: fatal: out of luck")
+        await run(user, "Delete what")
+        await user.sees("3 of 3 messages chosen")
+        await user.pilot.click("#hold")
+        await user.sees("Put on hold 3 of 3")
+        await user.press("escape")
+        await user.sees("Put on hold", gone=True)
+    assert [plan.action for plan in hands.plans] == ["hold"]
+    assert STOLEN in {m.login for m in desk.messages.values()}
+
+
+async def test_the_password_that_was_made_is_shown_though_what_comes_after_it_fails() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await opened(user)
+        await user.press("x")
+        await becomes(user, "LEFT OUT", "Hold what is queued")
+        await user.press("a")
+        await user.sees("The list of the purge is shown before anything is deleted")
+        await user.press("y")
+        await user.sees("3 of 3 messages chosen")
+        hands.refuses = CommandFailed("postsuper failed: fatal: out of luck.")
+        await user.pilot.click("#hold")
+        await user.sees("kept nowhere: note it down now")
+        await user.press("escape")
+        await becomes(user, "FAILED", "Delete what")
+        await becomes(user, "DONE", "Set a new password", "End its SMTP")
+    assert hands.passwords
+    assert not hands.plans

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from bmtop.checked import Client, Refused
 from bmtop.console import results
@@ -19,6 +20,7 @@ from bmtop.console.steps import Steps
 from bmtop.console.target import Target
 from bmtop.console.text import Cell, Line
 from bmtop.incident.message import Message
+from bmtop.response.plan import Plan
 from bmtop.response.runbook import Runbook, Step
 from bmtop.server import CommandFailed
 
@@ -164,7 +166,7 @@ async def _purge(runner: Runner, containment: Containment) -> None:
         if chosen is None:
             return
         if chosen.action == "hold":
-            await runner.change_queue("Hold", lambda progress: runner.responder.hold(chosen, progress))
+            await _hold_instead(runner, containment, chosen)
             return
         plan = chosen
     done = await _run(runner, containment, lambda progress: runbook.run("purge", plan=plan, progress=progress.report))
@@ -174,6 +176,17 @@ async def _purge(runner: Runner, containment: Containment) -> None:
             containment,
             lambda progress: runbook.run("purge", plan=plan, without_undo=True, progress=progress.report),
         )
+
+
+async def _hold_instead(runner: Runner, containment: Containment, plan: Plan) -> None:
+    """Hold what was listed for the purge, and tell what came of it: the steps go on, whatever that is."""
+    heading = f"Hold: {containment.name}"
+    try:
+        outcome = await runner.change_queue(heading, partial(runner.responder.hold, plan))
+    except (Refused, CommandFailed) as error:
+        _book(containment).fail("purge", f"Neither deleted nor held: {error}")
+    else:
+        await runner.tell(heading, results.outcome(outcome), alarm=bool(outcome.failure))
 
 
 async def _untrust(runner: Runner, containment: Containment) -> None:
