@@ -173,11 +173,12 @@ class Monitor(Reading):
         # What the folders do not tell is part of the start, and follows soon.
         return _LISTED_EVERY if first else max(_LISTED_EVERY, took / _SHARE - took)
 
-    async def refresh(self) -> None:
-        """List the queue again now."""
+    async def refresh(self) -> str:
+        """List the queue again now; return why that failed, and all is as last listed, in a sentence, else empty."""
         await self._see(self._census.take)
         if self._follower is not None:
             await self._draw()
+        return self._problems["listing"]
 
     async def _see(self, look: Callable[[], Change]) -> None:
         # Whoever waits may be cancelled; what a listing brought is told whole, or the counts are wrong for ever.

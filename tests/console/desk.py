@@ -102,6 +102,7 @@ class Desk:
         self.blocked: tuple[Blocked, ...] = ()
         self.complete = True
         self.comes_in: list[Message] = []
+        self.not_listed = ""
         self.notifications: list[Message] = []
         self.details: dict[str, Detail] = {}
 
@@ -126,9 +127,11 @@ class Desk:
     def log_lines(self, after: int) -> tuple[int, list[str]]:
         return len(self.lines), self.lines[after:][-2000:]
 
-    async def refresh(self) -> None:
-        self.messages |= {m.id: m for m in self.comes_in}
-        self.comes_in = []
+    async def refresh(self) -> str:
+        if not self.not_listed:
+            self.messages |= {m.id: m for m in self.comes_in}
+            self.comes_in = []
+        return self.not_listed
 
 
 def queue(spam: int, honest: int = 3) -> Desk:

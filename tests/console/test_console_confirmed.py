@@ -26,9 +26,9 @@ class Once:
 def slow_once(desk: Desk, error: Exception) -> None:
     fails, refresh = Once(error), desk.refresh
 
-    async def listed() -> None:
+    async def listed() -> str:
         fails()
-        await refresh()
+        return await refresh()
 
     desk.refresh = listed  # type: ignore[method-assign]
 
@@ -59,6 +59,17 @@ async def test_a_queue_that_cannot_be_listed_is_a_purge_that_failed(error: Excep
         await user.press("y")
         await becomes(user, "DONE", "Delete what")
     assert [len(plan.messages) for plan in hands.plans] == [3]
+
+
+async def test_a_queue_as_it_was_listed_before_is_no_ground_to_purge_by() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await opened(user)
+        desk.not_listed = "The queue cannot be read; see whether Postfix runs."
+        await run(user, "Delete what")
+        await becomes(user, "FAILED", "Delete what")
+        await user.sees(desk.not_listed)
+    assert not hands.plans
 
 
 async def test_all_steps_delete_nothing_that_could_not_be_shown() -> None:

@@ -95,9 +95,10 @@ class Ward:
         *,
         login: str | None = None,
         client: Client | None = None,
+        keep: KeepHolding | None = None,
         clock: Callable[[], float],
     ) -> Runbook:
-        return Runbook(cast(Any, self), messages, self._untrust, login=login, client=client, clock=clock)
+        return Runbook(cast(Any, self), messages, self._untrust, login=login, client=client, keep=keep, clock=clock)
 
     def keep_holding(self, wanted: Filter) -> KeepHolding:
         self.keeps.append(Keep(wanted.login or ", ".join(map(str, wanted.clients)), wanted))

@@ -146,3 +146,38 @@ def test_a_purge_of_a_part_is_not_all_of_it(plain_site: Site) -> None:
     assert runbook.run("purge").state == "done"
     assert plain_site.postfix.queue() == {}
     assert purge_of(again()).state == "done"
+
+
+def test_what_came_since_is_to_do_though_the_rest_was_purged(plain_site: Site) -> None:
+    player, responder = Player(plain_site.postfix), plain_site.responder
+
+    def again() -> dict[str, Step]:
+        return {step.name: step for step in responder.runbook(plain_site.messages, login=ALICE).steps}
+
+    def spam(number: int) -> None:
+        letters = [Message("spam", f"winner{n}@lottery.example", ("v@bank.example",)) for n in range(number)]
+        player.send(INTRUDER, letters, ALICE)
+        plain_site.postfix.settle()
+
+    spam(2)
+    runbook = responder.runbook(plain_site.messages, login=ALICE)
+    assert [runbook.run(name).state for name in ("purge", "connections")] == ["done", "done"]
+    assert again()["purge"].state == "done"
+    # It may have connected again, with whatever password: only a look at the connections of now can tell.
+    assert again()["connections"].state == "todo"
+    spam(3)
+    assert again()["purge"].state == "todo"
+    assert again()["purge"].sentence.endswith("3 more are queued by now.")
+
+
+def test_what_is_held_meanwhile_is_told(plain_site: Site) -> None:
+    responder = plain_site.responder
+    keep = responder.keep_holding(Filter(login=ALICE))
+    keep.begin()
+    try:
+        runbook = responder.runbook(plain_site.messages, login=ALICE, keep=keep)
+        assert runbook.keep is keep
+        assert runbook.steps[0].sentence.endswith("What comes in is held.")
+    finally:
+        keep.end()
+    assert responder.runbook(plain_site.messages, login=ALICE).steps[0].sentence.endswith("Nothing is held at present.")

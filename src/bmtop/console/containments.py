@@ -42,9 +42,7 @@ class Containment:
         return self.target.name
 
     def take(self, runbook: Runbook) -> None:
-        """Go by this runbook from now on; what is being held already is held on."""
-        if self.keep is not None:
-            runbook.keep = self.keep
+        """Go by this runbook from now on."""
         self.keep, self.runbook = runbook.keep, runbook
 
     @property

@@ -48,8 +48,8 @@ class Monitor(Protocol):
     def log_lines(self, after: int) -> tuple[int, list[str]]:
         """Return how many lines came in so far, and the newest of those after the first `after`."""
 
-    async def refresh(self) -> None:
-        """List the queue again now."""
+    async def refresh(self) -> str:
+        """List the queue again now; return why that failed, and all is as last listed, in a sentence, else empty."""
 
 
 class Responder(Protocol):
@@ -80,6 +80,7 @@ class Responder(Protocol):
         *,
         login: str | None = None,
         client: Client | None = None,
+        keep: KeepHolding | None = None,
         clock: Callable[[], float],
     ) -> Runbook: ...
     def keep_holding(self, wanted: Filter) -> KeepHolding: ...

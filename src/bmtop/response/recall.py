@@ -40,8 +40,16 @@ def recalled(entries: Iterable[Entry], is_ours: Callable[[str], bool]) -> dict[s
     return last
 
 
-def to_do_again(step: str, entry: Entry, wanted: Filter) -> str:
-    """Return why a step is still to do, though its action was done, in a sentence; else empty."""
-    if step == "hold":
-        return "Nothing is held at present."
-    return A_PART if step == "purge" and is_a_part(entry.filter, wanted) else ""
+def to_do_again(step: str, entry: Entry, wanted: Filter, *, holding: bool, queued: Callable[[], str]) -> str:
+    """Return why a step is still to do, though its action was done, in a sentence; else empty.
+
+    `holding` tells whether what is new is held; `queued` lists the queue, and says what is there again, if anything.
+    """
+    match step:
+        case "hold":
+            return "What comes in is held." if holding else "Nothing is held at present."
+        case "connections":
+            return "It may have connected again."
+        case "purge":
+            return A_PART if is_a_part(entry.filter, wanted) else queued()
+    return ""

@@ -232,10 +232,16 @@ class Responder:
         *,
         login: str | None = None,
         client: Client | None = None,
+        keep: KeepHolding | None = None,
         clock: Callable[[], float] = time.time,
     ) -> Runbook:
-        """Return the steps that contain one login, or one client. `messages` lists the queue anew; it may block."""
-        return response.runbook.Runbook(self, messages, self._untrust, login=login, client=client, clock=clock)
+        """Return the steps that contain one login, or one client. Blocks.
+
+        `messages` lists the queue anew; `keep` holds already what the target newly queues, if anything does.
+        """
+        return response.runbook.Runbook(
+            self, messages, self._untrust, login=login, client=client, keep=keep, clock=clock
+        )
 
     def note(self, action: str, target: str, sentence: str, *, ok: bool) -> None:
         """Write something into the journal that was seen, not done. Raises `Refused` where that cannot be written."""

@@ -29,6 +29,7 @@ from bmtop.response.watch import Settled
 from bmtop.server import CommandFailed
 
 if TYPE_CHECKING:
+    from bmtop.response.keep import KeepHolding
     from bmtop.response.responder import Responder
 
 StepState = Literal["todo", "running", "done", "failed", "skipped"]
@@ -94,7 +95,8 @@ class Runbook:
     """Contains one login, or one client.
 
     Run the steps in any order, one at a time; they block. Call `tick` about twice a second from another thread,
-    from the first step on: it keeps holding, and watches. `messages` lists the queue anew, envelopes included.
+    from the first step on: it keeps holding, and watches. `messages` lists the queue anew, envelopes included. `keep`
+    holds already what the target newly queues, if anything does.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Runbook:
         *,
         login: str | None = None,
         client: Client | None = None,
+        keep: "KeepHolding | None" = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if (login is None) == (client is None):
@@ -127,7 +130,7 @@ class Runbook:
         self._settled: deque[tuple[str, Settled]] = deque()
         self._made = ""
         self._told: tuple[str, ...] = ()
-        self.keep = responder.keep_holding(self.wanted)
+        self.keep = keep or responder.keep_holding(self.wanted)
         self._connections = responder.connections()
         guarded = tuple(name for name in names if name not in _UNGUARDED)
         self._lookout = responder.lookout(self._connections, self.wanted, guarded, self._remedy(), clock)
@@ -363,11 +366,22 @@ class Runbook:
             return target in (self.client, str(self.wanted.clients[0]))
         return self._responder.accounts.same(target, self.login or "")
 
+    def _to_do_again(self, name: str, entry: Entry) -> str:
+        return to_do_again(name, entry, self.wanted, holding=self.keep.on, queued=self._queued_again)
+
+    def _queued_again(self) -> str:
+        """Return how much there is to purge, in a sentence; empty where that is nothing."""
+        try:
+            found = self.plan("purge").messages
+        except (Refused, CommandFailed) as error:
+            return f"Whether there is more by now is not known: {error}"
+        return f"{len(found):,} more are queued by now." if found else ""
+
     def _recall_step(self, name: str, entry: Entry) -> None:
         command = entry.command or self._steps[name].command
         if entry.state == "begun":
             self._change(name, state="failed", sentence="It was cut off; run it again.", time=entry.time)
-        elif entry.state == "done" and (why := to_do_again(name, entry, self.wanted)):
+        elif entry.state == "done" and (why := self._to_do_again(name, entry)):
             self._change(name, sentence=f"{entry.sentence} {why}", time=entry.time)
         else:
             self._change(name, state=entry.state, sentence=entry.sentence, time=entry.time, command=command)

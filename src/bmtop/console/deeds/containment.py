@@ -35,7 +35,7 @@ async def contain(runner: Runner, target: Target) -> None:
     meant = _meant(runner, target)
     containment = runner.containments.known(meant)
     if containment is None or containment.runbook is None:
-        runbook = await asyncio.to_thread(_runbook(runner, meant))
+        runbook = await asyncio.to_thread(_runbook(runner, meant, containment))
         containment = runner.containments.of(meant)
         containment.take(runbook)
     await runner.show(RunbookScreen(containment, runner, step=step, all_steps=all_steps, anew=anew))
@@ -43,7 +43,7 @@ async def contain(runner: Runner, target: Target) -> None:
 
 async def anew(runner: Runner, containment: Containment) -> None:
     """Begin a new runbook on a target that was contained; what is being held is held on."""
-    containment.take(await asyncio.to_thread(_runbook(runner, containment.target)))
+    containment.take(await asyncio.to_thread(_runbook(runner, containment.target, containment)))
 
 
 def _meant(runner: Runner, target: Target) -> Target:
@@ -53,11 +53,14 @@ def _meant(runner: Runner, target: Target) -> Target:
     return Target(login=target.the_login(runner.monitor.accounts))
 
 
-def _runbook(runner: Runner, target: Target) -> Callable[[], Runbook]:
+def _runbook(runner: Runner, target: Target, going_on: Containment | None) -> Callable[[], Runbook]:
+    """Return what makes a runbook; what is being held already is held on."""
     loop = asyncio.get_running_loop()
 
     async def listed() -> tuple[Message, ...]:
-        await runner.monitor.refresh()
+        problem = await runner.monitor.refresh()
+        if problem:
+            raise CommandFailed(problem)
         return tuple(runner.monitor.messages.values())
 
     def messages() -> Iterable[Message]:
@@ -69,7 +72,8 @@ def _runbook(runner: Runner, target: Target) -> Callable[[], Runbook]:
             ) from None
 
     client = None if target.client is None else Client(target.client)
-    return lambda: runner.responder.runbook(messages, login=target.login, client=client, clock=runner.clock)
+    keep = going_on.keep if going_on else None
+    return lambda: runner.responder.runbook(messages, login=target.login, client=client, keep=keep, clock=runner.clock)
 
 
 async def step(runner: Runner, containment: Containment, name: str) -> None:
