@@ -178,7 +178,7 @@ _SENDER_COLUMNS: _Columns = (
     ("messages", lambda row: row.messages),
     ("recipients", lambda row: row.recipients),
     ("queued", lambda row: row.queued),
-    ("clients", lambda row: len(row.clients)),
+    ("clients", lambda row: row.addresses),
     ("forged", lambda row: row.forged),
     ("why", lambda row: "; ".join(row.reasons) or "-"),
 )

@@ -13,6 +13,7 @@ from bmtop.incident.picture import QUEUES, FailedLogin, Picture, Relay, Sender
 from bmtop.response.journal import Entry
 
 MOST = 8
+NOTHING_SENT = "none in this window; what it has in the queue came before"
 
 
 def _row(name: str, text: str, more: str = "") -> Line:
@@ -33,15 +34,13 @@ def _list(name: str, rows: Sequence[tuple[str, int]], total: int) -> list[Line]:
 
 def sender(found: Sender, now: float) -> list[Line]:
     told: list[Line] = [(Cell("Sent in the window", "strong"),)]
+    sent = f"{count(found.messages)} to {plural(found.recipients, 'recipient')}, {rate(found.rate)} a minute"
     told += _why(found)
     told += [
-        _row(
-            "messages",
-            f"{count(found.messages)} to {plural(found.recipients, 'recipient')}, {rate(found.rate)} a minute",
-        ),
-        _row("first, last", f"{clock(found.first_seen, now)}, {clock(found.last_seen, now)}"),
+        _row("messages", sent if found.messages else NOTHING_SENT),
+        *_times(found, now),
         _row("logins", ", ".join(found.logins)),
-        *_list("clients", found.clients, len(found.clients)),
+        *_list("clients", found.clients, found.addresses),
         _row(
             "forged",
             f"{count(found.forged)} ({share(found.forged, found.messages)}),"
@@ -53,6 +52,13 @@ def sender(found: Sender, now: float) -> list[Line]:
         _row("failed logins", f"{count(found.failed_logins)} before the first that succeeded"),
     ]
     return told
+
+
+def _times(found: Sender, now: float) -> list[Line]:
+    """Return when its first and its last message came; nothing where the log does not tell."""
+    if not found.first_seen:
+        return []
+    return [_row("first, last", f"{clock(found.first_seen, now)}, {clock(found.last_seen, now)}")]
 
 
 def _why(found: Sender | Relay) -> list[Line]:
@@ -67,6 +73,7 @@ def relay(found: Relay, now: float) -> list[Line]:
         "refused": "REFUSED: outside mynetworks, its tries failed",
     }[found.kind]
     marks = [word for word, so in (("marked as honest", found.known), ("untrusted since", found.untrusted)) if so]
+    sent = f"{count(found.messages)} to {plural(found.recipients, 'recipient')}" if found.messages else "none"
     return [
         (Cell("Without a login", "strong"),),
         *(
@@ -75,11 +82,8 @@ def relay(found: Relay, now: float) -> list[Line]:
         ),
         _row("kind", ", ".join([by, *marks])),
         _row("name", found.name),
-        _row(
-            "messages",
-            f"{count(found.messages)} to {plural(found.recipients, 'recipient')}, {count(found.refused)} refused",
-        ),
-        _row("last", clock(found.last_seen, now)),
+        _row("messages", f"{sent}, {count(found.refused)} refused" if found.last_seen else NOTHING_SENT),
+        *([_row("last", clock(found.last_seen, now))] if found.last_seen else []),
     ]
 
 
@@ -91,9 +95,9 @@ def detail(found: Detail, now: float) -> list[Line]:
         told += [_row(clock(m.time, now), m.what, f"  {m.figure}" if m.figure else "") for m in found.moments]
         told.append(())
     lists = [
-        *_list("senders", found.senders, len(found.senders)),
-        *_list("to domains", found.domains, len(found.domains)),
-        *_list("tried from", found.tried_from, len(found.tried_from)),
+        *_list("senders", found.senders, found.of("senders")),
+        *_list("to domains", found.domains, found.of("domains")),
+        *_list("tried from", found.tried_from, found.of("tried_from")),
     ]
     if found.unknown:
         lists.append(

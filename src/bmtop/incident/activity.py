@@ -12,7 +12,7 @@ from bmtop.incident.events import Sent
 from bmtop.incident.message import Message
 from bmtop.incident.reasons import Figures, Thresholds
 from bmtop.incident.territory import place
-from bmtop.incident.window import WindowCounts
+from bmtop.incident.window import AtLeast, WindowCounts
 
 # Addresses are remembered beyond the window, to know a new one; so many of one login.
 _REMEMBERED = 5_000
@@ -200,6 +200,7 @@ class Queued:
         kinds = [(owner(sender), count) for sender, count in senders]
         foreign = sum(count for kind, count in kinds if kind == "foreign")
         forged = foreign + sum(count for kind, count in kinds if kind == "ours")
+        different = sum(kind == "foreign" for kind, _ in kinds)
         return replace(
             found,
             messages=self.messages,
@@ -207,7 +208,7 @@ class Queued:
             clients=max(found.clients, len(self.clients)),
             forged=forged * self.messages // looked_at,
             foreign=foreign * self.messages // looked_at,
-            foreign_senders=sum(kind == "foreign" for kind, _ in kinds),
+            foreign_senders=AtLeast(different) if len(self.senders) > len(senders) else different,
         )
 
 

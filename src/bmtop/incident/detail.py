@@ -1,6 +1,7 @@
 """The details of one login or one client: what the picture's row sums up, and how it came about."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bmtop.incident.activity import Activity, Queued
@@ -18,7 +19,7 @@ class Moment(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Detail:
     """All that is known of a login or client, of the window unless it says otherwise; every list is complete
-    up to `MOST` rows, the most frequent first.
+    up to `MOST` rows, the most frequent first. `different` has how many there are in all, of a list that is not.
 
     `clients` are the addresses that sent, `tried_from` those that failed to log in, `tried` the names that a
     client failed with. `domains` are the recipients'. `queued` and `queued_bytes` are None where the queue
@@ -41,6 +42,11 @@ class Detail:
     domains: tuple[tuple[str, int], ...] = ()
     tried: tuple[tuple[str, int], ...] = ()
     tried_from: tuple[tuple[str, int], ...] = ()
+    different: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, what: str) -> int:
+        """Return how many different rows the list of this name has, those beyond `MOST` included."""
+        return self.different.get(what, len(getattr(self, what)))
 
 
 MOST = 100
@@ -56,6 +62,11 @@ def detail(
 ) -> Detail:
     """Return the details: `attacked` has the failures at a login, `failed` those of a client."""
     counts = activity.counts
+    different = {f"{kind}s": counts.distinct(kind) for kind in ("login", "client", "sender", "domain")}
+    if failed:
+        different["tried"] = len(failed.logins)
+    if attacked:
+        different["tried_from"] = len(attacked.clients)
     return Detail(
         name=name,
         moments=tuple(sorted(_moments(activity, attacked, failed))),
@@ -73,6 +84,7 @@ def detail(
         domains=tuple(counts.of("domain", MOST)),
         tried=failed.logins[:MOST] if failed else (),
         tried_from=attacked.clients[:MOST] if attacked else (),
+        different=different,
     )
 
 

@@ -62,6 +62,12 @@ class Sender:
     reasons: tuple[str, ...]
     suspicion: int
     suspected: bool = False
+    different_clients: int = 0
+
+    @property
+    def addresses(self) -> int:
+        """How many different clients there were, also where not all of them are told apart."""
+        return max(self.different_clients, len(self.clients))
 
 
 @dataclass(frozen=True, slots=True)

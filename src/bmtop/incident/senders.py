@@ -213,6 +213,7 @@ class Senders:
             reasons=verdict.reasons,
             suspicion=verdict.suspicion,
             suspected=verdict.suspected,
+            different_clients=counts.distinct("client"),
         )
 
     def _figures(self, name: str, account: _Account, queued: Queued, clients: list[tuple[str, int]]) -> Figures:

@@ -15,6 +15,16 @@ _MOST = 2_000
 _OTHERS = "others: "
 
 
+class AtLeast(int):
+    """How many there are of what is too much to be counted: so many, and there may be more. It says so as text."""
+
+    def __format__(self, form: str) -> str:
+        return f"at least {int(self):{form}}"
+
+    def __sub__(self, other: int) -> "AtLeast":
+        return AtLeast(int(self) - other)
+
+
 def grain(span: float) -> int:
     """Return the seconds within which it makes no difference when something came, where counts go over `span`: they
     are in one bin, and in one minute.
@@ -166,9 +176,9 @@ class WindowCounts:
         return self._kinds.get(kind, {}).get(value, 0)
 
     def distinct(self, kind: str) -> int:
-        """Return how many different values of a kind there are; where not all are told apart, at least so many."""
+        """Return how many different values of a kind there are: `AtLeast` so many where not all are told apart."""
         known = len(self._kinds.get(kind, ()))
-        return max(known, self._most) if self.missing(kind) else known
+        return AtLeast(max(known, self._most)) if self.missing(kind) else known
 
     def others(self, kind: str) -> int:
         """Return how often values of a kind came that are not told apart."""

@@ -93,6 +93,13 @@ def test_a_queue_that_the_log_knows_nothing_of_is_judged_too() -> None:
     assert "100 % forged senders (20 different ones)" in rows[0].reasons
 
 
+def test_of_a_long_queue_some_senders_are_looked_at_and_no_more_are_told() -> None:
+    log = Scribe()
+    for number in range(1_249):
+        log.queue(ALICE, BOT, f"winner{number}@lottery.test")
+    assert "100 % forged senders (at least 1,000 different ones)" in log.row(ALICE).reasons
+
+
 def test_what_leaves_the_queue_is_counted_out() -> None:
     log = Scribe()
     messages = [log.queue(ALICE, BOT, ALICE) for _ in range(3)]

@@ -10,6 +10,7 @@ from bmtop.console.panes.pane import Pane
 from bmtop.console.target import Target
 from bmtop.console.text import Cell
 from bmtop.incident.picture import Sender
+from bmtop.incident.window import AtLeast
 
 
 def _forged(sender: Sender, now: float) -> Cell:
@@ -19,6 +20,11 @@ def _forged(sender: Sender, now: float) -> Cell:
 def _undelivered(sender: Sender, now: float) -> Cell:
     tried = sender.sent + sender.deferred + sender.bounced
     return Cell(share(sender.deferred + sender.bounced, tried))
+
+
+def _clients(sender: Sender, now: float) -> Cell:
+    more = "+" if isinstance(sender.addresses, AtLeast) else ""
+    return Cell(f"{int(sender.addresses):,}{more}")
 
 
 def _failing(sender: Sender) -> float:
@@ -52,7 +58,7 @@ COLUMNS: Sequence[Column[Sender]] = (
     Column("messages", lambda s, now: Cell(count(s.messages)), 8, lambda s: s.messages, right=True),
     Column("rcpts", lambda s, now: Cell(count(s.recipients)), 6, lambda s: s.recipients, right=True, rank=1),
     Column("/min", lambda s, now: Cell(rate(s.rate)), 6, lambda s: s.rate, right=True),
-    Column("clients", lambda s, now: Cell(count(len(s.clients))), 7, lambda s: len(s.clients), right=True, rank=2),
+    Column("clients", _clients, 7, lambda s: s.addresses, right=True, rank=2),
     Column("forged", _forged, 6, lambda s: s.forged / max(1, s.messages), right=True, rank=3),
     Column(
         "queued", lambda s, now: Cell(count(s.queued)), 6, lambda s: -1 if s.queued is None else s.queued, right=True
