@@ -144,6 +144,7 @@ class Activity:
         return replace(
             found,
             per_hour=counts.busiest("messages", hour) * _HOUR / hour,
+            counted_over=hour,
             per_minute=counts.busiest("messages", 60.0),
             busiest=busiest,
             busiest_rate=busiest * _HOUR / span,

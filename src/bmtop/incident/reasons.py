@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 
 Kind = Literal["bulk", "origin", "sender", "recipients", "words"]
 
+_HOUR = 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -59,7 +61,8 @@ class BreakIn:
 class Figures:
     """What is known of one login or client.
 
-    Rates are messages an hour; `past_rate` is None where nothing was seen before the wave of mail began.
+    Rates are messages an hour; `per_hour` was counted over `counted_over` seconds, an hour or a shorter window;
+    `past_rate` is None where nothing was seen before the wave of mail began.
     `places` are the addresses, of IPv6 the /64s, that sent within an hour of that, `new_clients` the addresses
     first seen since, with `new_messages` of `wave_messages`. `forged` messages have another sender than the
     account's own; `foreign` ones one whose domain is not ours, with `foreign_senders` different ones. For a
@@ -69,6 +72,7 @@ class Figures:
     messages: int = 0
     recipients: int = 0
     per_hour: float = 0.0
+    counted_over: float = _HOUR
     per_minute: int = 0
     busiest: int = 0
     busiest_rate: float = 0.0
@@ -122,7 +126,7 @@ def judge(figures: Figures, limits: Thresholds) -> Verdict:
 def _bulk(f: Figures, limits: Thresholds) -> list[Reason]:
     found = []
     if f.per_hour >= limits.messages_per_hour:
-        found.append(Reason("bulk", 20, False, f"{f.per_hour:,.0f} messages an hour"))
+        found.append(Reason("bulk", 20, False, _in_an_hour(f)))
     elif f.per_minute >= limits.messages_per_minute:
         found.append(Reason("bulk", 15, False, f"{f.per_minute:,} messages within a minute"))
     if f.past_rate is not None and f.busiest >= limits.rate_messages:
@@ -134,6 +138,15 @@ def _bulk(f: Figures, limits: Thresholds) -> list[Reason]:
     if f.recipients >= limits.recipients and each >= limits.recipients_per_message:
         found.append(Reason("bulk", 15, False, f"{each:,.0f} recipients a message"))
     return found
+
+
+def _in_an_hour(f: Figures) -> str:
+    """Return how many messages there were, and in what time: of less than an hour, nothing is said of the rest."""
+    if f.counted_over >= _HOUR:
+        return f"{f.per_hour:,.0f} messages an hour"
+    minutes, seconds = divmod(round(f.counted_over), 60)
+    span = f"{minutes} minutes" if minutes > 1 and not seconds else f"{round(f.counted_over)} seconds"
+    return f"{f.per_hour * f.counted_over / _HOUR:,.0f} messages within {span}"
 
 
 def _origin(f: Figures, limits: Thresholds) -> list[Reason]:

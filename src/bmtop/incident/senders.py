@@ -182,8 +182,7 @@ class Senders:
 
     def _row(self, now: float, name: str, account: _Account, queued: Queued, queue_known: bool) -> Sender:
         counts = account.activity.counts
-        span = min(_RATE_SPAN, self._window)
-        rate = counts.since(now - span, "messages") * 60 / span
+        rate = counts.per_minute("messages", now, min(_RATE_SPAN, self._window))
         made_of = (counts.changes, queued.changes, queue_known, account.break_in, self.territory)
         if account.row is None or account.made_of != made_of:
             account.row, account.made_of = self._new_row(name, account, queued, queue_known), made_of

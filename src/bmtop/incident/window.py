@@ -194,6 +194,13 @@ class WindowCounts:
         first = int(time // self._width)
         return sum(one.plain.get(key, 0) for one in self._from(first))
 
+    def per_minute(self, key: str, now: float, span: float) -> float:
+        """Return how often `key` came a minute in the last `span` seconds up to `now`, and in the bin they begin in:
+        a rate of all the time that is counted, so that it does not rise and fall with the bins.
+        """
+        begin = (now - span) // self._width * self._width
+        return self.since(now - span, key) * _MINUTE / (now - begin)
+
     def _from(self, first: int) -> Iterator[_Bin]:
         for one in reversed(self._bins):
             if one.number < first:

@@ -100,6 +100,25 @@ def test_of_a_long_queue_some_senders_are_looked_at_and_no_more_are_told() -> No
     assert "100 % forged senders (at least 1,000 different ones)" in log.row(ALICE).reasons
 
 
+@pytest.mark.parametrize("window", [300.0, 900.0, 3600.0, 86400.0])
+def test_a_steady_rate_is_told_as_what_it_is_at_every_moment(window: float) -> None:
+    log = Scribe(window=window)
+    for number in range(1200):
+        log.now = 1_000_000.0 + 1.5 * number
+        log.incident.feed(Accepted(log.now, f"{number:011X}", "unknown", OFFICE, CAROL, "LOGIN", None))
+        if number > 600:
+            (row,) = log.picture().senders
+            assert 39.5 <= row.rate <= 40.5
+
+
+def test_of_a_part_of_an_hour_no_hour_is_told() -> None:
+    log = Scribe(window=900.0)
+    for number in range(370):
+        log.now = 1_000_000.0 + 2.25 * number
+        log.incident.feed(Accepted(log.now, f"{number:011X}", "unknown", OFFICE, CAROL, "LOGIN", None))
+    assert log.row(CAROL).reasons == ("370 messages within 15 minutes",)
+
+
 def test_what_leaves_the_queue_is_counted_out() -> None:
     log = Scribe()
     messages = [log.queue(ALICE, BOT, ALICE) for _ in range(3)]
