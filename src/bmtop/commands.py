@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Collection, Iterable, Sequence
@@ -55,7 +56,7 @@ def reader_and_responder(settings: Settings) -> tuple[Monitor, Responder]:
 def export(picture: Picture, settings: Settings) -> Path:
     """Write the report as text into a new file in the current folder; returns its path. Raises `Refused`."""
     path = Path.cwd() / time.strftime("bmtop-%Y%m%d-%H%M%S.txt", time.localtime(picture.generated))
-    text = report.as_text(report.masked(picture) if settings.mask else picture)
+    text = _as_text(report.masked(picture) if settings.mask else picture, settings)
     try:
         with open(
             os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8"
@@ -68,6 +69,14 @@ def export(picture: Picture, settings: Settings) -> Path:
     return path
 
 
+def _as_text(picture: Picture, settings: Settings, width: int | None = None) -> str:
+    """Return the report with what was done in its window."""
+    journal = response.journal.Journal(settings.state)
+    entries = response.journal.actions(journal.entries(sys.maxsize))
+    done = [entry for entry in entries if entry.time >= picture.generated - picture.window]
+    return report.as_text(picture, None if journal.problem else done, width=width)
+
+
 def report_once(settings: Settings, since: float | None, *, as_json: bool) -> int:
     """Print the panes once; what cannot be read is a sentence on standard error. `since` is in seconds."""
     if since is not None:
@@ -77,7 +86,9 @@ def report_once(settings: Settings, since: float | None, *, as_json: bool) -> in
         picture = report.masked(picture)
     for problem in picture.problems:
         print(visible(problem), file=sys.stderr)
-    print(report.as_json(picture) if as_json else report.as_text(replace(picture, problems=())), end="\n" * as_json)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    told = report.as_json(picture) if as_json else _as_text(replace(picture, problems=()), settings, width)
+    print(told, end="\n" * as_json)
     nothing = picture.queue is None and picture.log_time is None and not picture.complete
     return COULD_NOT if nothing and picture.problems else DONE
 

@@ -1,20 +1,27 @@
 """The picture as text and as JSON: what `bmtop report` prints, and what the console exports."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import humanize
 
 from bmtop.incident.picture import QUEUES, Attacked, Blocked, FailedLogin, Picture, QueueGauge, Relay, Sender
 from bmtop.visible import cells, visible
 
+if TYPE_CHECKING:
+    from bmtop.response.journal import Entry
+
 _MOST_ROWS = 20
+_MOST_NAMES = 5
+# A name may be as long as its sender likes; what is said of it is whole.
 _LONGEST = 80
-_MOST_OF_ANSWER = 100
+_WHOLE = {"why", "tried", "answer", "result"}
 _ADDRESS = re.compile(r"[^\s<>@;,]+@[^\s<>@;,]+")
 
 
@@ -145,18 +152,24 @@ def mask(address: str) -> str:
     return f"{(local or domain)[:1]}•••" + (f"@{domain}" if at else "")
 
 
-def as_text(picture: Picture) -> str:
-    """Return the panes as plain text, aligned, every character harmless to a terminal."""
+def as_text(picture: Picture, actions: Sequence[Entry] | None, *, width: int | None = None) -> str:
+    """Return the panes as plain text, aligned, every character harmless to a terminal.
+
+    `actions` are what was done in the window, an entry each; None is not known. Tables are cut at `width` cells, a
+    terminal's; where it is None, for a file or a pipe, their sentences are whole.
+    """
     # Where nothing could be read, that says nothing.
     none = "none" if picture.complete or picture.log_time is not None else "not known"
+    done = actions or ()
     parts = [
         f"bmtop {iso(picture.generated)}, the last {humanize.precisedelta(round(picture.window))}",
         _queue_text(picture.queue),
-        _table("Top SASL senders", picture.senders, _SENDER_COLUMNS, none),
-        _table("Untrusted relay clients", picture.relays, _RELAY_COLUMNS, none),
-        _table("Failed logins", picture.failed_logins, _FAILED_COLUMNS, none),
-        _table("Logins tried from several addresses", picture.attacked, _ATTACKED_COLUMNS) if picture.attacked else "",
-        _table("Who refuses our mail", picture.blocked, _BLOCKED_COLUMNS) if picture.blocked else "",
+        _table("Top SASL senders", picture.senders, _SENDER_COLUMNS, width, none),
+        _table("Untrusted relay clients", picture.relays, _RELAY_COLUMNS, width, none),
+        _table("Failed logins", picture.failed_logins, _FAILED_COLUMNS, width, none),
+        _table("Logins tried from several addresses", picture.attacked, _ATTACKED_COLUMNS, width, ""),
+        _table("Who refuses our mail", picture.blocked, _BLOCKED_COLUMNS, width, ""),
+        _table("Actions", done, _ACTION_COLUMNS, width, "not known" if actions is None else "none", len(done)),
         *(f"! {visible(problem)}" for problem in picture.problems),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -195,7 +208,7 @@ _FAILED_COLUMNS: _Columns = (
     ("client", lambda row: row.client),
     ("failures", lambda row: row.failures),
     ("got in as", lambda row: ", ".join(row.succeeded) or "-"),
-    ("tried", lambda row: ", ".join(_tried(row)[:5])),
+    ("tried", lambda row: _tried(row)),
 )
 _ATTACKED_COLUMNS: _Columns = (
     ("login", lambda row: row.login),
@@ -207,29 +220,53 @@ _BLOCKED_COLUMNS: _Columns = (
     ("who", lambda row: row.who),
     ("recipients", lambda row: row.recipients),
     ("since", lambda row: iso(row.since)),
-    ("answer", lambda row: row.answer[:_MOST_OF_ANSWER]),
+    ("answer", lambda row: row.answer),
+)
+_ACTION_COLUMNS: _Columns = (
+    ("time", lambda row: iso(row.time)),
+    ("who", lambda row: row.who),
+    ("action", lambda row: row.action),
+    ("about", lambda row: row.target),
+    ("state", lambda row: row.state),
+    ("result", lambda row: row.sentence or "-"),
 )
 
 
-def _tried(row: FailedLogin) -> list[str]:
-    unnamed = [f"(not logged) {row.unnamed}"] if row.unnamed else []
-    return [f"{name or '(empty)'} {count}" for name, count in row.logins] + unnamed
+def _tried(row: FailedLogin) -> str:
+    tried = [f"{_short(name) or '(empty)'} {count}" for name, count in row.logins]
+    tried += [f"(not logged) {row.unnamed}"] if row.unnamed else []
+    more = [f"and {len(tried) - _MOST_NAMES:,} more"] if len(tried) > _MOST_NAMES else []
+    return ", ".join(tried[:_MOST_NAMES] + more)
 
 
-def _table(title: str, rows: Sequence[object], columns: _Columns, none: str = "none") -> str:
+def _table(
+    title: str, rows: Sequence[object], columns: _Columns, width: int | None, none: str, most: int = _MOST_ROWS
+) -> str:
+    """Return the first `most` rows below their heading; without rows, the title and `none`, or nothing at all."""
     if not rows:
-        return f"{title}: {none}"
+        return none and f"{title}: {none}"
     table = [[name for name, _ in columns]]
-    table += [[_cell(read(row)) for _, read in columns] for row in rows[:_MOST_ROWS]]
+    table += [[_cell(read(row), whole=name in _WHOLE) for name, read in columns] for row in rows[:most]]
     widths = [max(cells(line[i]) for line in table) for i in range(len(columns))]
     # A number that is not known is None.
-    numeric = [all(isinstance(read(row), int | None) for row in rows[:_MOST_ROWS]) for _, read in columns]
+    numeric = [all(isinstance(read(row), int | None) for row in rows[:most]) for _, read in columns]
     lines = [
-        "  ".join(_padded(c, w, right=n) for c, w, n in zip(line, widths, numeric, strict=True)).rstrip()
+        "  " + "  ".join(_padded(c, w, right=n) for c, w, n in zip(line, widths, numeric, strict=True)).rstrip()
         for line in table
     ]
-    more = [f"… and {len(rows) - _MOST_ROWS:,} more"] if len(rows) > _MOST_ROWS else []
-    return "\n".join([title, *("  " + line for line in lines + more)])
+    more = [f"  … and {len(rows) - most:,} more"] if len(rows) > most else []
+    return "\n".join([title, *(line if width is None else _cut(line, width) for line in lines), *more])
+
+
+def _cut(line: str, width: int) -> str:
+    """Return the line, or as much of it as fits into so many cells, with `…` at the end."""
+    if cells(line) <= width:
+        return line
+    # What shows in a cell is a letter and at most three marks.
+    line = line[: 4 * width]
+    while cells(line) >= width:
+        line = line[:-1]
+    return f"{line}…"
 
 
 def _padded(text: str, width: int, *, right: bool) -> str:
@@ -237,11 +274,15 @@ def _padded(text: str, width: int, *, right: bool) -> str:
     return blank + text if right else text + blank
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, *, whole: bool) -> str:
     if value is None:
         return "?"
     if isinstance(value, int):
         return f"{value:,}"
-    # Cut first: a name may be as long as its sender likes.
-    text = visible(str(value)[: _LONGEST + 1])
+    return visible(str(value)) if whole else _short(str(value))
+
+
+def _short(name: str) -> str:
+    # Cut first: that takes as long as what is shown.
+    text = visible(name[: _LONGEST + 1])
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -19,13 +19,12 @@ from bmtop.console.dialogs.narrowing import merged, narrowed
 from bmtop.console.dialogs.undo import filter_words
 from bmtop.console.follow import Follow
 from bmtop.console.panes import failed, gauge, problems, relays, senders, title
-from bmtop.console.panes.journal import actions
 from bmtop.console.save import save
 from bmtop.console.text import Cell, Line, fit, masked
 from bmtop.incident.message import Message
 from bmtop.incident.picture import Blocked, Picture
 from bmtop.incident.selection import Filter
-from bmtop.response.journal import Entry
+from bmtop.response.journal import Entry, actions
 from bmtop.response.plan import Done, Outcome, Plan, Restored
 from tests.console import desk
 from tests.console.desk import BOT, NOW, STOLEN, message, queue_id, relay, sender

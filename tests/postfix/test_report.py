@@ -1,10 +1,16 @@
 """The report and the check, as people, cron and a monitoring system meet them."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bmtop import report
+from bmtop.incident.picture import Blocked
+from tests.console.desk import NOW, Desk, failed_login
+from tests.hostile.programs import on
+from tests.hostile.pty import Pty
 from tests.mailserver import Client, Player, Postfix
 from tests.mailserver.stories import incident
 from tests.purge.commandline import Bmtop
@@ -78,3 +84,40 @@ def test_a_name_that_many_addresses_try_is_a_row_of_its_own() -> None:
     assert told["attacked"] == [
         {"login": "info@example.com", "clients": dict.fromkeys(addresses, 2), "failures": 6, "succeeded": []}
     ]
+
+
+def test_the_report_tells_what_was_done_and_why_in_whole_sentences() -> None:
+    with Postfix.temporary() as postfix:
+        incident(Player(postfix), scale=40)
+        postfix.settle()
+        bmtop = Bmtop(postfix)
+        reasons = next(row["reasons"] for row in bmtop("report", "--json").json["senders"] if row["reasons"])
+        assert "\nActions: none\n" in bmtop("report").out
+        held = bmtop("hold", "--login=alice@example.com", "--yes").out.split()[1]
+        journal = bmtop.state / "journal.jsonl"
+        earlier = [json.loads(line) | {"time": 0.0, "number": "earlier"} for line in journal.read_text().splitlines()]
+        journal.write_text("".join(json.dumps(entry) + "\n" for entry in earlier) + journal.read_text())
+        text = bmtop("report").out
+        why = next(line for line in text.splitlines() if line.startswith("  alice@example.com"))
+        assert why.endswith("; ".join(reasons))
+        (action,) = text.partition("\nActions\n")[2].splitlines()[1:]
+        assert " hold    alice@example.com  done   " in action
+        assert action.endswith(f"{held} of {held} messages put on hold.")
+        with Pty.running(on(postfix, "report"), environment={"COLUMNS": "100"}) as terminal:
+            assert terminal.ended() == 0
+            terminal.wait_for(b"Actions")
+            shown = terminal.written.decode().replace("\r\n", "\n").split("\n")
+        assert next(line for line in shown if line.startswith("  alice@example.com")) == f"{why[:99]}…"
+        assert any("Actions" in line for line in shown)
+
+
+def test_what_other_servers_answer_is_whole_and_names_left_out_are_counted() -> None:
+    desk = Desk()
+    answer = "421 4.7.0 [192.0.2.10] Our system has detected an unusual rate of unsolicited mail. " * 4
+    desk.blocked = (Blocked("Gmail", "provider", NOW, NOW, 3, 3, "mx.example.net", answer.strip()),)
+    desk.failed = [failed_login("203.0.113.5", logins=tuple((f"{n}@example.com", 1) for n in range(12)))]
+    text = report.as_text(desk.picture(), None)
+    assert answer.strip() in text
+    assert "4@example.com 1, and 7 more\n" in text
+    assert "\nActions: not known\n" in text
+    assert max(map(len, report.as_text(desk.picture(), None, width=80).splitlines())) == 80

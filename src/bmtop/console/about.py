@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from bmtop.console.figures import clock, count, duration, plural, rate, share, size
-from bmtop.console.panes.journal import STATES, actions
+from bmtop.console.panes.journal import STATES
 from bmtop.console.target import Target
 from bmtop.console.text import Cell, Kind, Line
 from bmtop.incident.detail import Detail
 from bmtop.incident.message import Message
 from bmtop.incident.picture import QUEUES, FailedLogin, Picture, Relay, Sender
-from bmtop.response.journal import Entry
+from bmtop.response.journal import Entry, actions
 
 MOST = 8
 NOTHING_SENT = "none in this window; what it has in the queue came before"

@@ -20,7 +20,7 @@ from bmtop.console.figures import window
 from bmtop.console.panes.banner import Banner
 from bmtop.console.panes.failed import FailedLogins, rows
 from bmtop.console.panes.gauge import Gauge, against
-from bmtop.console.panes.journal import Journal, actions
+from bmtop.console.panes.journal import Journal
 from bmtop.console.panes.keybar import KeyBar
 from bmtop.console.panes.log import KEPT, LiveLog
 from bmtop.console.panes.pane import Pane
@@ -34,6 +34,7 @@ from bmtop.console.table import Table
 from bmtop.console.target import Target
 from bmtop.console.text import MASKED
 from bmtop.incident.picture import Picture
+from bmtop.response.journal import actions
 
 WINDOWS = (300.0, 900.0, 3600.0, 21600.0, 86400.0)
 _FEW = 5  # lines of the log

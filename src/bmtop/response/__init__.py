@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bmtop.response import copies as copies
     from bmtop.response import gate as gate
     from bmtop.response import hold as hold
+    from bmtop.response import journal as journal
     from bmtop.response import keep as keep
     from bmtop.response import known as known
     from bmtop.response import other_servers as other_servers

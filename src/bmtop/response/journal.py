@@ -38,6 +38,14 @@ class Entry:
     undo: str | None = None
 
 
+def actions(entries: Sequence[Entry]) -> list[Entry]:
+    """Return an entry an action, its newest, in the order in which they began."""
+    newest: dict[str, Entry] = {}
+    for entry in entries:
+        newest[entry.number] = entry
+    return list(newest.values())
+
+
 def whoami() -> str:
     """Return the user who logged in, also behind sudo: the kernel's word first (proc(5), loginuid)."""
     try:

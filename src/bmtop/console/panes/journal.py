@@ -20,14 +20,6 @@ COLUMNS: Sequence[Column[Entry]] = (
 )
 
 
-def actions(entries: Sequence[Entry]) -> list[Entry]:
-    """Return an entry an action, its newest, in the order in which they began."""
-    newest: dict[str, Entry] = {}
-    for entry in entries:
-        newest[entry.number] = entry
-    return list(newest.values())
-
-
 class Journal(Pane[Entry]):
     BORDER_TITLE = "Journal"
     one = "entry"
