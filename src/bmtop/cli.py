@@ -220,7 +220,7 @@ def _console(settings: Settings) -> int:
         responder,
         title=platform.node(),
         mask=settings.mask,
-        export=lambda picture: str(commands.export(picture, settings)),
+        export=lambda picture, mask: str(commands.export(picture, settings, mask)),
     )
 
 

@@ -24,6 +24,7 @@ from bmtop.config import Settings
 from bmtop.incident.message import Message
 from bmtop.incident.picture import Picture
 from bmtop.incident.selection import Filter, came_later, select
+from bmtop.mask import Mask
 from bmtop.monitor import Monitor
 from bmtop.output import tell_progress
 from bmtop.postfix.instance import Postfix
@@ -53,10 +54,13 @@ def reader_and_responder(settings: Settings) -> tuple[Monitor, Responder]:
     return Monitor(settings, postfix_of(settings)), response.responder.Responder(settings, postfix_of(settings))
 
 
-def export(picture: Picture, settings: Settings) -> Path:
-    """Write the report as text into a new file in the current folder; returns its path. Raises `Refused`."""
+def export(picture: Picture, settings: Settings, mask: Mask | None) -> Path:
+    """Write the report as text, masked if asked, into a new file in the current folder; returns its path.
+
+    Raises `Refused`.
+    """
     path = Path.cwd() / time.strftime("bmtop-%Y%m%d-%H%M%S.txt", time.localtime(picture.generated))
-    text = _as_text(report.masked(picture) if settings.mask else picture, settings)
+    text = _as_text(picture, settings, mask)
     try:
         with open(
             os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8"
@@ -69,12 +73,12 @@ def export(picture: Picture, settings: Settings) -> Path:
     return path
 
 
-def _as_text(picture: Picture, settings: Settings, width: int | None = None) -> str:
+def _as_text(picture: Picture, settings: Settings, mask: Mask | None, width: int | None = None) -> str:
     """Return the report with what was done in its window."""
     journal = response.journal.Journal(settings.state)
     entries = response.journal.actions(journal.entries(sys.maxsize))
     done = [entry for entry in entries if entry.time >= picture.generated - picture.window]
-    return report.as_text(picture, None if journal.problem else done, width=width)
+    return report.as_text(picture, None if journal.problem else done, width=width, mask=mask)
 
 
 def report_once(settings: Settings, since: float | None, *, as_json: bool) -> int:
@@ -82,12 +86,13 @@ def report_once(settings: Settings, since: float | None, *, as_json: bool) -> in
     if since is not None:
         settings = replace(settings, window=since)
     picture = Reading(settings, postfix_of(settings)).read_once()
-    if settings.mask:
-        picture = report.masked(picture)
+    mask = Mask() if settings.mask else None
+    if mask is not None:
+        picture = report.masked(picture, mask)
     for problem in picture.problems:
         print(visible(problem), file=sys.stderr)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    told = report.as_json(picture) if as_json else _as_text(replace(picture, problems=()), settings, width)
+    told = report.as_json(picture) if as_json else _as_text(replace(picture, problems=()), settings, mask, width)
     print(told, end="\n" * as_json)
     nothing = picture.queue is None and picture.log_time is None and not picture.complete
     return COULD_NOT if nothing and picture.problems else DONE

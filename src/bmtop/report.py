@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import humanize
 
 from bmtop.incident.picture import QUEUES, Attacked, Blocked, FailedLogin, Picture, QueueGauge, Relay, Sender
+from bmtop.mask import Mask
 from bmtop.visible import cells, visible
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ _MOST_NAMES = 5
 # A name may be as long as its sender likes; what is said of it is whole.
 _LONGEST = 80
 _WHOLE = {"why", "tried", "answer", "result"}
-_ADDRESS = re.compile(r"[^\s<>@;,]+@[^\s<>@;,]+")
 
 
 def iso(moment: float | None) -> str | None:
@@ -128,41 +127,49 @@ def as_json(picture: Picture) -> str:
     return json.dumps(as_dict(picture), indent=2)
 
 
-def masked(picture: Picture) -> Picture:
-    """Return the picture with the local parts of logins hidden, for a shared screen."""
-    senders = tuple(replace(s, login=mask(s.login), logins=tuple(map(mask, s.logins))) for s in picture.senders)
+def masked(picture: Picture, mask: Mask) -> Picture:
+    """Return the picture with the local parts of addresses hidden, and logins without a domain."""
+    name = mask.name
+    senders = tuple(replace(s, login=name(s.login), logins=tuple(map(name, s.logins))) for s in picture.senders)
     failed = tuple(
         replace(
             f,
-            logins=tuple((mask(n), c) for n, c in f.logins),
-            succeeded=tuple(map(mask, f.succeeded)),
-            got_in=tuple((mask(n), t) for n, t in f.got_in),
+            logins=tuple((name(n), c) for n, c in f.logins),
+            succeeded=tuple(map(name, f.succeeded)),
+            got_in=tuple((name(n), t) for n, t in f.got_in),
         )
         for f in picture.failed_logins
     )
-    attacked = tuple(replace(a, login=mask(a.login)) for a in picture.attacked)
+    attacked = tuple(replace(a, login=name(a.login)) for a in picture.attacked)
     # A server's answer may quote any address.
-    blocked = tuple(replace(b, answer=_ADDRESS.sub(lambda m: mask(m[0]), b.answer)) for b in picture.blocked)
-    return replace(picture, senders=senders, failed_logins=failed, attacked=attacked, blocked=blocked)
+    blocked = tuple(replace(b, answer=mask.text(b.answer)) for b in picture.blocked)
+    return replace(
+        picture,
+        senders=senders,
+        failed_logins=failed,
+        attacked=attacked,
+        blocked=blocked,
+        problems=tuple(map(mask.text, picture.problems)),
+    )
 
 
-def mask(address: str) -> str:
-    """Return an address or login whose local part shows only its first character."""
-    local, at, domain = address.rpartition("@")
-    return f"{(local or domain)[:1]}•••" + (f"@{domain}" if at else "")
-
-
-def as_text(picture: Picture, actions: Sequence[Entry] | None, *, width: int | None = None) -> str:
-    """Return the panes as plain text, aligned, every character harmless to a terminal.
+def as_text(
+    picture: Picture, actions: Sequence[Entry] | None, *, width: int | None = None, mask: Mask | None = None
+) -> str:
+    """Return the panes as plain text, aligned, every character harmless to a terminal; hidden by the `mask`.
 
     `actions` are what was done in the window, an entry each; None is not known. Tables are cut at `width` cells, a
     terminal's; where it is None, for a file or a pipe, their sentences are whole.
     """
+    note = ""
+    if mask is not None:
+        picture, note = masked(picture, mask), ", masked (the numbers are those of this run)"
+        actions = actions and [replace(e, target=mask.text(e.target), sentence=mask.text(e.sentence)) for e in actions]
     # Where nothing could be read, that says nothing.
     none = "none" if picture.complete or picture.log_time is not None else "not known"
     done = actions or ()
     parts = [
-        f"bmtop {iso(picture.generated)}, the last {humanize.precisedelta(round(picture.window))}",
+        f"bmtop {iso(picture.generated)}, the last {humanize.precisedelta(round(picture.window))}{note}",
         _queue_text(picture.queue),
         _table("Top SASL senders", picture.senders, _SENDER_COLUMNS, width, none),
         _table("Untrusted relay clients", picture.relays, _RELAY_COLUMNS, width, none),

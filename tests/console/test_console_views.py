@@ -20,10 +20,11 @@ from bmtop.console.dialogs.undo import filter_words
 from bmtop.console.follow import Follow
 from bmtop.console.panes import failed, gauge, problems, relays, senders, title
 from bmtop.console.save import save
-from bmtop.console.text import Cell, Line, fit, masked
+from bmtop.console.text import Cell, Line, fit
 from bmtop.incident.message import Message
 from bmtop.incident.picture import Blocked, Picture
 from bmtop.incident.selection import Filter
+from bmtop.mask import Mask
 from bmtop.response.journal import Entry, actions
 from bmtop.response.plan import Done, Outcome, Plan, Restored
 from tests.console import desk
@@ -57,7 +58,7 @@ def row(columns: object, item: object) -> dict[str, str]:
     ],
 )
 def test_masking_hides_local_parts_and_nothing_else(raw: str, hidden: str) -> None:
-    assert masked(raw) == hidden
+    assert Mask().text(raw) == hidden
 
 
 @given(st.text(alphabet=string.printable + "é日\u0301", max_size=40), st.integers(0, 30), st.booleans())

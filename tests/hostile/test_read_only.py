@@ -269,7 +269,7 @@ async def test_every_key_is_refused_or_only_looks(server: Server) -> None:
     before = server.seen()
     monitor, responder = reader_and_responder(settings_of(server))
     folder = server.elsewhere / "here"
-    app = BmtopApp(monitor, responder, title="mail", folder=folder, export=lambda picture: pytest.fail("it exports"))
+    app = BmtopApp(monitor, responder, title="mail", folder=folder, export=lambda *_: pytest.fail("it exports"))
     async with app.run_test(size=(160, 60)) as pilot:
         user = User(app, pilot)
         await user.sees(rf"{ALICE} +\d+")

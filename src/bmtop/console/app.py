@@ -29,11 +29,14 @@ from bmtop.console.ports import Monitor, Responder
 from bmtop.console.says import Says
 from bmtop.console.table import Table
 from bmtop.console.terminal import Terminal
-from bmtop.console.text import MASKED, shown
+from bmtop.console.text import MASKED, MASKED_AS_WELL, mask_of, shown
 from bmtop.console.theme import BMTOP
 from bmtop.incident.picture import Picture
+from bmtop.mask import Mask
 from bmtop.server import CommandFailed
 from bmtop.visible import visible
+
+Export = Callable[[Picture, Mask | None], str]
 
 BROKEN = 4
 """The exit status where bmtop itself failed."""
@@ -42,7 +45,8 @@ BROKEN = 4
 class BmtopApp(App[None]):
     """`title` names the server; `export` writes the report and returns its file's name; `folder` takes pictures.
 
-    `failure` is what broke it, if anything did.
+    `mask` hides local parts while the app has the class `MASKED`, in what is written as well. `failure` is what broke
+    the console, if anything did.
     """
 
     # Read as a resource, which need not be a file of its own.
@@ -63,12 +67,13 @@ class BmtopApp(App[None]):
         *,
         title: str,
         mask: bool = False,
-        export: Callable[[Picture], str] | None = None,
+        export: Export | None = None,
         folder: Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(driver_class=Terminal)
         self.failure: BaseException | None = None
+        self.mask = Mask()
         self._monitor = monitor
         self._responder = responder
         self._server = title
@@ -190,8 +195,8 @@ class BmtopApp(App[None]):
     @work(exclusive=True, group="files")
     async def action_export(self) -> None:
         if self._export is not None:
-            export, picture = self._export, self._overview.picture
-            await self._write("report", lambda: export(picture))
+            export, picture, mask = self._export, self._overview.picture, mask_of(self)
+            await self._write("report", lambda: export(picture, mask))
 
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
         return console.picture.in_columns(super().export_screenshot(title=title, simplify=simplify))
@@ -205,11 +210,12 @@ class BmtopApp(App[None]):
         try:
             if self._responder.read_only:
                 raise Refused(READ_ONLY)
+            as_shown = MASKED_AS_WELL if mask_of(self) else ""
             path = await asyncio.to_thread(write)
         except (Refused, CommandFailed) as error:
             self.notify(shown(str(error), self), severity="error", markup=False)
         else:
-            self.notify(shown(f"The {what} is saved: {path}", self), markup=False)
+            self.notify(shown(f"The {what} is saved{as_shown}: {path}", self), markup=False)
 
 
 def _own_bindings(place: type[App[None]] | type[Screen[Any]]) -> list[Binding]:
@@ -223,7 +229,7 @@ def run_console(
     *,
     title: str,
     mask: bool = False,
-    export: Callable[[Picture], str] | None = None,
+    export: Export | None = None,
     folder: Path | None = None,
 ) -> int:
     """Run the console until it is left, and return its exit status."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, cast
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
@@ -10,12 +10,15 @@ from textual.content import Content
 from textual.dom import DOMNode
 
 from bmtop.console.theme import BMTOP
+from bmtop.mask import Mask
 from bmtop.visible import visible
 
 Kind = Literal["", "strong", "dim", "good", "warn", "alarm"]
 
 MASKED = "-masked"
 """The class that the app wears while local parts are hidden."""
+MASKED_AS_WELL = ", masked as the screen is"
+"""What is said of a file that is written meanwhile."""
 
 _STYLES: dict[Kind, str] = {
     "": "",
@@ -31,9 +34,6 @@ TINTS: Mapping[Kind, Style] = {
 }
 """The same for lines that are drawn segment by segment."""
 
-# A local part: quoted, or what stands between an `@` and the nearest character that ends it in a log line.
-_LOCAL_PART = re.compile(r'(?:"[^"]*"|[^\s<>@,;:=()\[\]"]+)@(?=[\w\[])')
-
 
 class Cell(NamedTuple):
     """A piece of text, raw, and what kind of news it is. The kind only colours: the text says it too."""
@@ -45,15 +45,22 @@ class Cell(NamedTuple):
 Line = tuple[Cell, ...]
 
 
-def masked(text: str) -> str:
-    """Return `text` with the local part of every address hidden."""
-    return _LOCAL_PART.sub("•••@", text) if "@" in text else text
+class _Masking(Protocol):
+    """What the app of the console has: its mask."""
+
+    @property
+    def mask(self) -> Mask: ...
+
+
+def mask_of(on: DOMNode) -> Mask | None:
+    """Return what hides local parts in the app that `on` belongs to; None while nothing is hidden."""
+    return cast("_Masking", on.app).mask if on.app.has_class(MASKED) else None
 
 
 def shown(text: str, on: DOMNode) -> str:
     """Return `text` as it may stand on the screen that `on` belongs to: one line, glyphs only."""
-    text = visible(text)
-    return masked(text) if on.app.has_class(MASKED) else text
+    text, mask = visible(text), mask_of(on)
+    return text if mask is None else mask.text(text)
 
 
 def content(on: DOMNode, *lines: str | Cell | Line) -> Content:

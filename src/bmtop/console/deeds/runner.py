@@ -17,7 +17,7 @@ from bmtop.console.containments import Containments
 from bmtop.console.ports import Monitor, Responder
 from bmtop.console.save import save
 from bmtop.console.steps import Steps
-from bmtop.console.text import Cell, Line, shown
+from bmtop.console.text import Cell, Line, mask_of, shown
 from bmtop.server import CommandFailed
 
 if TYPE_CHECKING:
@@ -126,6 +126,12 @@ class Runner:
             raise Refused(READ_ONLY)
 
     def save(self, what: str, suffix: str, text: str) -> Path:
-        """Write a file that the user asked for; raises `Refused` where that may not be. Blocks."""
+        """Write a file that the user asked for, masked while the screen is; raises `Refused` where that may not be.
+
+        Blocks.
+        """
         self.refuse_when_read_only()
+        mask = mask_of(self._app)
+        if mask is not None:
+            text = mask.text(text)
         return save(self._folder, what, suffix, text, self.clock())

@@ -21,7 +21,7 @@ from bmtop.console.dialogs.notice import Notice
 from bmtop.console.figures import clock, count, duration, plural, size
 from bmtop.console.says import Says
 from bmtop.console.table import Table
-from bmtop.console.text import Cell, Line, content
+from bmtop.console.text import MASKED_AS_WELL, Cell, Line, content, mask_of
 from bmtop.incident.accounts import Accounts
 from bmtop.incident.message import Message
 from bmtop.incident.selection import Filter
@@ -271,12 +271,13 @@ class Messages(Dialog[Plan]):
     @work(exclusive=True, group="save")
     async def action_save(self) -> None:
         text = saved(self._choice.listed, self._choice.ticked, self._subjects)
+        as_shown = MASKED_AS_WELL if mask_of(self) else ""
         try:
             path = await asyncio.to_thread(self._errand.save, text)
         except Refused as error:
             self._say(Cell(str(error), "alarm"))
         else:
-            self._say(Cell(f"The list is saved: {path}", "good"))
+            self._say(Cell(f"The list is saved{as_shown}: {path}", "good"))
 
     def on_key(self, event: Key) -> None:
         """A digit goes into the field that asks for the number, wherever the focus is but in another field."""

@@ -1,0 +1,44 @@
+"""Whose an address is, hidden for a shared screen; and still each is told from the others."""
+
+import re
+from threading import Lock
+
+# Quoted, or what stands between an `@` and the nearest character that ends it in a log line; and the domain.
+_LOCAL_PART = re.compile(r'("[^"]*"|[^\s<>@,;:=()\[\]"]+)@(?=([\w.-]+|\[[^\s\]]*))')
+_HIDDEN = re.compile(r"•••(\d+|\+)?")
+# So many names get a number; others are only hidden.
+_MOST = 100_000
+
+
+class Mask:
+    """Hides local parts: the first one that it sees of a domain is `•••`, the next `•••2`, and so on.
+
+    A name keeps its number as long as the mask lives; what is hidden stays as it is. Any thread may use it.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._last: dict[str, int] = {}
+        self._numbering = Lock()
+
+    def text(self, text: str) -> str:
+        """Return `text` with the local part of every address hidden."""
+        return _LOCAL_PART.sub(lambda found: f"{self._hidden(found[1], found[2])}@", text) if "@" in text else text
+
+    def name(self, login: str) -> str:
+        """Return a login hidden but for its domain; without one, all of it."""
+        local, at, domain = login.rpartition("@")
+        return self._hidden(local, domain) + at + domain if at else self._hidden(login, "")
+
+    def _hidden(self, local: str, domain: str) -> str:
+        if _HIDDEN.fullmatch(local):
+            return local
+        domain = domain.rstrip(".").lower()
+        name = domain, local.lower()
+        with self._numbering:
+            number = self._numbers.get(name)
+            if number is None:
+                if len(self._numbers) >= _MOST:
+                    return "•••+"
+                number = self._numbers[name] = self._last[domain] = self._last.get(domain, 0) + 1
+        return "•••" if number == 1 else f"•••{number}"
