@@ -79,7 +79,7 @@ def _value(name: str, value: Any, where: str) -> Any:
     try:
         return _typed(name, value)
     except (TypeError, ValueError, AttributeError) as error:
-        raise Refused(f"{where} sets {name} to a value that cannot be used: {error}.") from None
+        raise Refused(f"{where} sets {name} to a value that cannot be used: {str(error).rstrip('.')}.") from None
 
 
 def _typed(name: str, value: Any) -> Any:

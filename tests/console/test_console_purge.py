@@ -1,6 +1,7 @@
 """Hold, purge and undo, from the key to the result: what is confirmed is what was seen."""
 
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,11 +9,14 @@ from dataclasses import replace
 import pytest
 
 from bmtop.checked import Refused
+from bmtop.console.dialogs import cut_off
+from bmtop.console.dialogs.undo import filter_words
+from bmtop.incident.selection import Filter, network
 from bmtop.response.copies import NoRoom
 from bmtop.response.journal import Entry
 from bmtop.response.plan import UndoCopy
 from bmtop.server import CommandFailed
-from tests.console.desk import BOT, HONEST, NOW, STOLEN, Desk, Hands, User, console, message, queue
+from tests.console.desk import BOT, HONEST, NOW, STOLEN, Desk, Hands, User, console, message, queue, queue_id
 
 
 async def test_a_purge_deletes_what_was_listed_and_nothing_else() -> None:
@@ -334,3 +338,18 @@ async def test_that_more_may_have_come_in_is_told_when_it_cannot_be_known() -> N
         await user.press("y")
         screen = await user.sees("Whether more came in meanwhile is not known: The envelopes of 1 messages")
         assert "Deleted 2 of 2" in screen
+
+
+def test_the_filter_of_a_purge_is_told_as_it_is_typed() -> None:
+    clients = tuple(map(network, ("192.0.2.66", "2001:db8::7", "2001:db8::/32")))
+    there = Filter(without_login=True, clients=clients)
+    assert filter_words(there.as_dict()) == "without-login, client 192.0.2.66 2001:db8::7 2001:db8::/32"
+    moment = time.mktime((2026, 11, 24, 13, 19, 0, 0, 0, -1))
+    chosen = Filter(queue="hold", since=moment, ids=(queue_id(1), queue_id(2)))
+    assert filter_words(chosen.as_dict()) == "queue hold, since 2026-11-24T13:19:00, 2 chosen messages"
+
+
+def test_what_was_held_is_told_to_be_held_no_more_with_the_key_that_does_it_again() -> None:
+    entry = Entry("1", NOW - 60, "root", "keep holding", STOLEN, "begun", "")
+    told = "".join(cell.text for cell in cut_off.lines(entry, NOW)[-1])
+    assert told == "What it newly queues is held no more; H holds once again."

@@ -118,3 +118,10 @@ def test_root_puts_nothing_where_others_could_swap_it(file: Path, tmp_path: Path
     os.chown(folder, NOBODY, NOBODY)
     with pytest.raises(Refused, match="could be changed by others than root"):
         config.load({flag: str(folder / "new")}, {})
+
+
+def test_what_is_wrong_with_a_value_is_a_sentence_with_one_end() -> None:
+    with pytest.raises(Refused, match=r"write it like 90s, 15m, 1h or 7d\.$"):
+        config.load({"window": "x"}, {})
+    with pytest.raises(Refused, match=r"[^.]\.$"):
+        config.load({}, {"BMTOP_THRESHOLD": "many"})

@@ -36,7 +36,7 @@ def lines(entry: Entry, now: float) -> list[Line]:
         ),
     ]
     if entry.action == "keep holding":
-        told.append((Cell("What it newly queues is held no more; H holds on.", "warn"),))
+        told.append((Cell("What it newly queues is held no more; H holds once again.", "warn"),))
     elif choices(entry) == ("leave",):
         told.append((Cell("Nobody knows whether it took effect; do it again.", "warn"),))
     else:

@@ -1,5 +1,6 @@
 """Which purge to take back."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from textual.widgets import Button
 
 from bmtop.console.columns import Column
 from bmtop.console.dialogs.dialog import Dialog, buttons
-from bmtop.console.figures import age, clock, count, size
+from bmtop.console.figures import age, clock, count, plural, size
 from bmtop.console.says import Says
 from bmtop.console.table import Table
 from bmtop.console.text import Cell
@@ -16,11 +17,26 @@ from bmtop.response.plan import UndoCopy
 
 
 def filter_words(wanted: Mapping[str, Any]) -> str:
-    """Return a filter as one would type it: `login alice@example.com, not-client 192.0.2.0/24`."""
+    """Return a filter as one would type it: `login alice@example.com, not-client 192.0.2.0/24`; of ids, how many."""
     return ", ".join(
-        f"{name.replace('_', '-')} {' '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}"
+        plural(len(value), "chosen message") if name == "id" else f"{name.replace('_', '-')} {_typed(value)}".rstrip()
         for name, value in wanted.items()
     )
+
+
+def _typed(value: object) -> str:
+    """Return a value as it is typed: what is only set needs none, and what is a number is a moment."""
+    if value is True:
+        return ""
+    if isinstance(value, int | float):
+        return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(value))
+    return " ".join(map(_client, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _client(network: object) -> str:
+    """Return a range; one that is a single address without its length."""
+    address, _, length = str(network).partition("/")
+    return address if length == ("128" if ":" in address else "32") else str(network)
 
 
 COLUMNS: Sequence[Column[UndoCopy]] = (
