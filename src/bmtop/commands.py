@@ -138,7 +138,7 @@ def act_on_messages(
 def finish(settings: Settings, action: MessageAction, *, yes: bool, as_json: bool) -> int:
     """Finish the newest such action that was cut off; without `yes`, ask first."""
     responder = response.responder.Responder(settings, postfix_of(settings))
-    cut_off = [entry for entry in responder.unfinished() if entry.action == action]
+    cut_off = [entry for entry in responder.unfinished(wait=True) if entry.action == action]
     if not cut_off:
         print(f"No {action} was cut off.", file=sys.stderr)
         return NOTHING

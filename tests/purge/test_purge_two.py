@@ -3,7 +3,9 @@
 import fcntl
 import json
 import os
-from contextlib import suppress
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -80,3 +82,72 @@ def test_who_comes_second_waits_and_then_is_told(
         assert (said.status, "Another action is running" in said.err) == (2, True)
         assert raw(postfix) == before
     assert bmtop("purge", "--login", ALICE, "--yes").status == 0
+
+
+@contextmanager
+def another_action(state: Path) -> Iterator[Callable[[], None]]:
+    """Another console's action is running, until what is given is called."""
+    with (state / "lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lambda: fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+def test_an_undo_that_waited_for_another_action_ends_the_purge_that_was_cut_off(
+    postfix: Postfix, player: Player, bmtop: Bmtop
+) -> None:
+    before = play(player, 3)
+    purge_killed(postfix, bmtop)
+    name = bmtop.journal()[0]["undo"]
+    with another_action(bmtop.state) as end:
+        undo = bmtop.start("undo", name, "--yes")
+        waits_for(bmtop.state / "lock", undo.pid)
+        end()
+        assert undo.wait(30) == 0
+    assert raw(postfix) == before
+    # It is over: nobody is asked to finish it, which would delete them all again.
+    assert "was cut off" not in bmtop("undo", "--list").err
+    assert bmtop("purge", "--finish", "--yes").status == 1
+    assert raw(postfix) == before
+
+
+def test_the_copy_of_a_purge_that_was_cut_off_is_not_dropped_by_one_that_waited(
+    postfix: Postfix, player: Player, bmtop: Bmtop
+) -> None:
+    before = play(player, 3)
+    purge_killed(postfix, bmtop)
+    name = bmtop.journal()[0]["undo"]
+    # There is room for no copy, but what is in use stays.
+    about = postfix.spool / "bmtop-undo" / name / "about.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "made": 0.0}))
+    with another_action(bmtop.state) as end:
+        purge = bmtop.start("purge", "--login", BOB, "--yes")
+        waits_for(bmtop.state / "lock", purge.pid)
+        end()
+        assert purge.wait(30) == 0
+    for copy in (name, bmtop.journal()[-1]["undo"]):
+        assert bmtop("undo", copy, "--yes").status == 0
+    assert raw(postfix) == before
+
+
+def test_what_is_to_be_finished_is_not_said_to_be_nothing_while_another_action_runs(
+    postfix: Postfix, player: Player, bmtop: Bmtop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(player, 3)
+    purge_killed(postfix, bmtop)
+    monkeypatch.setattr(gate, "_WAIT", 0.2)
+    with another_action(bmtop.state):
+        said = bmtop("purge", "--finish", "--yes")
+    assert (said.status, "Another action is running" in said.err) == (2, True)
+    assert bmtop("purge", "--finish", "--yes").status == 0
+
+
+def purge_killed(postfix: Postfix, bmtop: Bmtop) -> None:
+    """Have a purge of Alice's mail killed once all of it is deleted."""
+    folder = postfix.folder / "bin-killed"
+    folder.mkdir(exist_ok=True)
+    program = folder / "postsuper"
+    program.write_text('#!/bin/bash\n/usr/sbin/postsuper "$@"\n[[ " $* " == *" -d "* ]] && kill -9 $PPID\n')
+    program.chmod(0o755)
+    (folder / "bmtop.toml").write_text(f'path = ["{folder}", "/usr/sbin", "/usr/bin", "/bin"]\n')
+    killed = Bmtop(postfix, None, "--config", str(folder / "bmtop.toml")).start("purge", "--login", ALICE, "--yes")
+    assert killed.wait(30) == -signal.SIGKILL

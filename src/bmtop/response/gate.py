@@ -3,6 +3,7 @@ journal knows of it before and after."""
 
 import fcntl
 import os
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,6 +52,7 @@ class Gate:
         self._journal = journal
         self._pending = Pending(state)
         self._going_on = GoingOn(state)
+        self._thread: int | None = None
 
     def refuse_read_only(self, action: str) -> None:
         """Raise `Refused` where bmtop was started read-only."""
@@ -75,7 +77,7 @@ class Gate:
         what it cannot take afterwards is a note of the step: the action is done.
         """
         self.refuse_read_only(name)
-        with self._locked():
+        with self.alone():
             number = uuid.uuid4().hex[:12]
             cut_off = self._forget()
             if messages:
@@ -98,7 +100,7 @@ class Gate:
         unfinished any more.
         """
         self.refuse_read_only(begun.action)
-        with self._locked():
+        with self.alone():
             if begun.number not in {entry.number for entry in self._unfinished()}:
                 raise Refused("That action has been finished or taken back meanwhile; see the journal.")
             step = Step()
@@ -139,6 +141,22 @@ class Gate:
         return self._pending.read(begun.number)
 
     @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the lock of actions: what is found out in the block is still so when an action in it begins.
+
+        Raises `Refused` where another action is running.
+        """
+        if self._thread == threading.get_ident():
+            yield
+            return
+        with self._locked():
+            self._thread = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._thread = None
+
+    @contextmanager
     def _locked(self) -> Iterator[None]:
         state_folder(self._state)
         path = self._state / "lock"
@@ -162,8 +180,11 @@ class Gate:
     def unfinished(self) -> tuple[Entry, ...]:
         """Return the actions that began and never ended, and are not running now, here or in another console.
 
-        Raises `Refused` without the right to know.
+        None while another one is running; only in a block of `alone` is none sure to be none. Raises `Refused`
+        without the right to know.
         """
+        if self._thread == threading.get_ident():
+            return self._unfinished()
         try:
             descriptor = os.open(self._state / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except PermissionError:

@@ -76,9 +76,10 @@ class Responder:
         response.witness.hear_postcat(self._postfix, plan.messages, progress)
         copies = self._copies()
         name = None if without_undo else copies.new_name()
-        return response.purge.purge(
-            self._postfix, copies, plan, progress, self._begin(plan, name), undo=name, in_use=self._undos_in_use()
-        )
+        with self._gate.alone():
+            return response.purge.purge(
+                self._postfix, copies, plan, progress, self._begin(plan, name), undo=name, in_use=self._undos_in_use()
+            )
 
     def hold(self, plan: Plan, progress: Progress) -> Outcome:
         """Put the plan's messages on hold."""
@@ -107,6 +108,10 @@ class Responder:
     def undo(self, name: str, progress: Progress) -> Restored:
         """Bring the messages of an undo copy back, on hold; ends the purge or undo of it that was cut off, if any."""
         self._gate.refuse_read_only("undo")
+        with self._gate.alone():
+            return self._undo(name, progress)
+
+    def _undo(self, name: str, progress: Progress) -> Restored:
         cut_off = next((entry for entry in self.unfinished() if entry.undo == name), None)
         copies = self._copies()
         if cut_off is not None and not copies.is_there(name):
@@ -286,19 +291,24 @@ class Responder:
         """Return the newest entries, oldest first, those of other consoles too."""
         return self._journal.entries(last)
 
-    def unfinished(self) -> tuple[Entry, ...]:
+    def unfinished(self, *, wait: bool = False) -> tuple[Entry, ...]:
         """Return the actions that were cut off, oldest first; none while another one is running.
 
-        Raises `Refused` without the right to know.
+        With `wait` its end is waited for, to finish one of them. Raises `Refused` without the right to know.
         """
-        return self._gate.unfinished()
+        if not wait:
+            return self._gate.unfinished()
+        self._gate.refuse_read_only("finish what was cut off")
+        with self._gate.alone():
+            return self._gate.unfinished()
 
     def finish(self, cut_off: Entry, progress: Progress) -> Outcome | Restored:
         """Finish an action on messages that was cut off, on what is left of it."""
         self._gate.refuse_read_only(f"finish the {cut_off.action}")
-        return response.unfinished.finish(
-            self._postfix, self._gate, self._copies(), cut_off, progress, in_use=self._undos_in_use()
-        )
+        with self._gate.alone():
+            return response.unfinished.finish(
+                self._postfix, self._gate, self._copies(), cut_off, progress, in_use=self._undos_in_use()
+            )
 
     def take_back(self, cut_off: Entry, progress: Progress) -> Outcome | Restored:
         """Take back what an action on messages had done when it was cut off."""
@@ -312,8 +322,11 @@ class Responder:
 
         Raises `Refused` where the journal cannot take that.
         """
-        response.unfinished.leave(self._postfix, self._gate, self._copies(), cut_off)
-        if cut_off.number in {entry.number for entry in self.unfinished()}:
+        self._gate.refuse_read_only(f"leave the {cut_off.action} so")
+        with self._gate.alone():
+            response.unfinished.leave(self._postfix, self._gate, self._copies(), cut_off)
+            left = cut_off.number not in {entry.number for entry in self.unfinished()}
+        if not left:
             raise Refused("That it was left so could not be written into the journal: make room; it is asked again.")
 
 
