@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -151,3 +152,16 @@ def purge_killed(postfix: Postfix, bmtop: Bmtop) -> None:
     (folder / "bmtop.toml").write_text(f'path = ["{folder}", "/usr/sbin", "/usr/bin", "/bin"]\n')
     killed = Bmtop(postfix, None, "--config", str(folder / "bmtop.toml")).start("purge", "--login", ALICE, "--yes")
     assert killed.wait(30) == -signal.SIGKILL
+
+
+def test_an_undo_of_a_purge_that_was_cut_off_before_its_copy_was_made(
+    postfix: Postfix, player: Player, bmtop: Bmtop
+) -> None:
+    play(player, 1)
+    purge_killed(postfix, bmtop)
+    name = bmtop.journal()[0]["undo"]
+    shutil.rmtree(postfix.spool / "bmtop-undo" / name)
+    said = bmtop("undo", name, "--yes")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith("0 messages are back")
+    assert "was cut off" not in bmtop("undo", "--list").err

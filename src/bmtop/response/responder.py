@@ -117,7 +117,7 @@ class Responder:
         if cut_off is not None and not copies.is_there(name):
             # It had not come to deleting anything, or everything is back already.
             self.leave(cut_off)
-            return Restored(name, ())
+            return response.plan.Restored(name, ())
         if cut_off is None:
             ids = [kept.id for kept in copies.shelf(name).kept()]
             action = self._gate.action("undo", name, ids=ids, undo=name)
