@@ -1,6 +1,8 @@
 """The runbook: what fails is said, and hides nothing."""
 
+import fcntl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,9 @@ from tests.containment.test_bots import Clock, connected_to, contained, ticking,
 from tests.mailserver import Message, Player, Postfix, wait_until
 from tests.mailserver.ports import free_ports
 from tests.mailserver.postfix import run
-from tests.mailserver.stories import BROKEN_RELAY, CAROL, HONEST_RELAY, OFFICE
+from tests.mailserver.stories import ALICE, BROKEN_RELAY, CAROL, HONEST_RELAY, INTRUDER, OFFICE
+
+SPAM = Message("spam", "winner@lottery.example", ("victim@bank.example",))
 
 
 def runbook_of(here: Site, login: str = JANE) -> Runbook:
@@ -211,6 +215,26 @@ def test_holding_goes_on_while_bluemind_does_not_answer(here: Site, core: Core, 
     assert runbook.run("purge").state == "done"
 
 
+def test_holding_goes_on_while_another_action_runs(plain_site: Site) -> None:
+    """An alarm of the watch goes into the journal, which another action has for itself; that is written after it."""
+    runbook = plain_site.responder.runbook(plain_site.messages, login=ALICE)
+    runbook.run("hold")
+    begun = runbook.run("watch").time or 0
+    wait_until(lambda: time.time() // 1 > begun, what="the log's second of the beginning is over")
+    player = Player(plain_site.postfix)
+    with ticking(runbook), (plain_site.settings.state / "lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for _ in range(2):
+            (spam,) = player.send(INTRUDER, [SPAM], ALICE)
+            wait_until(lambda spam=spam: spam.queue_id in plain_site.on_hold(), 5)  # type: ignore[misc]
+            verdict_of(runbook, lambda verdict: verdict.state == "alarm")
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        wait_until(lambda: [entry for entry in plain_site.journal() if entry["action"] == "watch"])
+    (told,) = [entry for entry in plain_site.journal() if entry["action"] == "watch"]
+    assert told["state"] == "failed"
+    assert told["sentence"].startswith("Still sending, from 203.0.113.60: its password is still the old one")
+
+
 def test_a_suspension_that_nobody_saw_has_failed(
     here: Site, core: Core, rest: rest_standin.Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,12 +251,11 @@ def test_a_suspension_that_nobody_saw_has_failed(
 def test_what_is_shown_is_what_is_purged(plain_site: Site) -> None:
     """The purge acts on the list that was confirmed, whatever came in since."""
     player = Player(plain_site.postfix)
-    spam = Message("spam", "winner@lottery.example", ("victim@bank.example",))
-    (one,) = player.send(BROKEN_RELAY, [spam])
+    (one,) = player.send(BROKEN_RELAY, [SPAM])
     plain_site.postfix.settle()
     runbook = plain_site.responder.runbook(plain_site.messages, client=Client(BROKEN_RELAY.address))
     plan = runbook.plan("purge")
-    (two,) = player.send(BROKEN_RELAY, [spam])
+    (two,) = player.send(BROKEN_RELAY, [SPAM])
     plain_site.postfix.settle()
     assert runbook.run("purge", plan=plan).sentence.startswith(
         "1 of 1 messages deleted. To bring them back: bmtop undo "

@@ -69,15 +69,17 @@ class Gate:
         messages: Sequence[Message] = (),
         ids: Sequence[QueueId] = (),
         undo: str | None = None,
+        wait: float | None = None,
     ) -> Iterator[Step]:
         """Lock, write the journal, do the block, write the journal again.
 
         `messages` are what it is about, to be known also after it was cut off; `ids`, where only those are known.
+        `wait` is how many seconds to wait for another action to end, instead of a few.
         Raises `Refused` for read-only, where another action is running, or the journal cannot be written before;
         what it cannot take afterwards is a note of the step: the action is done.
         """
         self.refuse_read_only(name)
-        with self.alone():
+        with self.alone(wait):
             number = uuid.uuid4().hex[:12]
             cut_off = self._forget()
             if messages:
@@ -141,7 +143,7 @@ class Gate:
         return self._pending.read(begun.number)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, wait: float | None = None) -> Iterator[None]:
         """Hold the lock of actions: what is found out in the block is still so when an action in it begins.
 
         Raises `Refused` where another action is running.
@@ -149,7 +151,7 @@ class Gate:
         if self._thread == threading.get_ident():
             yield
             return
-        with self._locked():
+        with self._locked(_WAIT if wait is None else wait):
             self._thread = threading.get_ident()
             try:
                 yield
@@ -157,7 +159,7 @@ class Gate:
                 self._thread = None
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, wait: float) -> Iterator[None]:
         state_folder(self._state)
         path = self._state / "lock"
         try:
@@ -168,9 +170,9 @@ class Gate:
                 " folder with --state."
             ) from None
         try:
-            until = time.monotonic() + _WAIT
+            until = time.monotonic() + wait
             while not _lock(descriptor):
-                if time.monotonic() > until:
+                if time.monotonic() >= until:
                     raise Refused("Another action is running on this server; see the journal, and try again after it.")
                 time.sleep(0.05)
             yield

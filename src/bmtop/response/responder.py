@@ -249,8 +249,12 @@ class Responder:
         )
 
     def note(self, action: str, target: str, sentence: str, *, ok: bool) -> None:
-        """Write something into the journal that was seen, not done. Raises `Refused` where that cannot be written."""
-        with self._gate.action(action, target) as step:
+        """Write something into the journal that was seen, not done.
+
+        Raises `Refused` where that cannot be written, while another action is running among them: at once, for
+        whoever keeps watch must not wait.
+        """
+        with self._gate.action(action, target, wait=0.0) as step:
             step.ok, step.sentence = ok, sentence
         if step.unwritten:
             raise Refused(*step.unwritten)

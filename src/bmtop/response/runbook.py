@@ -55,6 +55,7 @@ _MEANWHILE = {"cache": MEANWHILE}
 _WATCH: Mapping[str, StepState] = {"watching": "running", "alarm": "failed", "contained": "done"}
 _RECALLED = 6 * 3600.0
 _RECALLED_ENTRIES = 5000
+_MOST_UNTOLD = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ class Runbook:
         self._settled: deque[tuple[str, Settled]] = deque()
         self._made = ""
         self._told: tuple[str, ...] = ()
+        self._untold: deque[tuple[str, bool]] = deque(maxlen=_MOST_UNTOLD)
         self.keep = keep or responder.keep_holding(self.wanted)
         self._connections = responder.connections()
         guarded = tuple(name for name in names if name not in _UNGUARDED)
@@ -329,14 +331,17 @@ class Runbook:
             self._ticking.release()
 
     def _tell(self, verdict: Verdict) -> None:
-        """Write a new alarm, and that it is contained, into the journal."""
+        """Write a new alarm, and that it is contained, into the journal; what that cannot take yet, at a later tick."""
         said = verdict.missing if verdict.state == "alarm" else (verdict.state,)
-        if said == self._told or said == ("watching",):
-            return
-        with suppress(Refused):
+        if said not in (self._told, ("watching",)):
             sentence = " ".join((verdict.sentence, *(f"{found}." for found in verdict.evidence)))
-            self._responder.note("watch", self.name, sentence, ok=verdict.state == "contained")
+            self._untold.append((sentence, verdict.state == "contained"))
             self._told = said
+        with suppress(Refused):
+            while self._untold:
+                sentence, ok = self._untold[0]
+                self._responder.note("watch", self.name, sentence, ok=ok)
+                self._untold.popleft()
 
     def close(self) -> Done | None:
         """Stop holding, and return how many messages that were; the watch ends, too. Raises `Refused`."""
