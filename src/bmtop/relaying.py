@@ -85,7 +85,7 @@ def _say(changed: Changed, *, as_json: bool) -> None:
     if changed.command:
         print(f"Ran: {visible(' '.join(changed.command))}")
     if changed.ok and not changed.dry_run and change.of is None:
-        print(f"To hold what it has queued: bmtop hold --client {change.client}")
+        print(f"To hold what it has queued: bmtop hold --without-login --client {change.client}")
         print(f"To trust it again: bmtop untrust --undo {change.client}")
 
 

@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import re
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ from bmtop.server import Server
 from tests.bluemind import bm_cli_standin, rest_standin
 from tests.mailserver import Client, Message, Player, Postfix, wait_until
 from tests.mailserver.postfix import run
+from tests.mailserver.stories import CAROL
 
 BROKEN = "192.0.2.66"
 TRUSTED = "127.0.0.0/8, [::1]/128, 192.0.2.0/24"
@@ -96,6 +99,20 @@ def test_it_is_refused_its_neighbours_still_relay_and_undo_brings_it_back(
     assert (status, told["action"], told["done"], told["after"]) == (0, "trust again", True, TRUSTED)
     assert mynetworks(postfix) == TRUSTED
     wait_until(lambda: relays(postfix, BROKEN), what="it relays again")
+
+
+def test_what_it_advises_holds_the_relayed_mail_and_nobody_elses(
+    postfix: Postfix, trusting: Callable[..., tuple[int, str, str]]
+) -> None:
+    player, there = Player(postfix), Client(BROKEN)
+    (spam,) = player.send(there, [Message("spam", "a@bank.example", ("x@faraway.test",))])
+    (honest,) = player.send(there, [Message("honest", CAROL, ("buyer@customer.example",))], CAROL)
+    postfix.settle()
+    _, out, _ = trusting("untrust", BROKEN, "--yes")
+    (advice,) = re.findall(r"^To hold what it has queued: bmtop (.*)$", out, re.MULTILINE)
+    assert trusting(*shlex.split(advice), "--yes")[0] == 0
+    queue = postfix.queue()
+    assert (queue[spam.queue_id].queue_name, queue[honest.queue_id].queue_name) == ("hold", "deferred")
 
 
 def test_a_dry_run_shows_before_and_after_and_changes_nothing(
