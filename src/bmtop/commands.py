@@ -108,8 +108,12 @@ def act_on_messages(
     as_json: bool,
     without_undo: bool = False,
     with_bounces: bool = False,
+    newly_held: Collection[QueueId] | None = None,
 ) -> int:
-    """Purge, hold or release the messages that `wanted` means; without `yes`, ask first."""
+    """Purge, hold or release the messages that `wanted` means; without `yes`, ask first.
+
+    `newly_held` grows meanwhile, where what comes in is being held: that counts as done.
+    """
     monitor, responder = reader_and_responder(settings)
     _tell_unfinished(responder)
     queue = monitor.read_queue()
@@ -131,8 +135,9 @@ def act_on_messages(
         return REFUSED
     outcome = _act(responder, plan, without_undo=without_undo)
     _say(outcome, as_json=as_json)
-    _second_look(monitor, responder, plan, queue.values())
-    return _status(outcome)
+    if newly_held is None:
+        _second_look(monitor, responder, plan, queue.values())
+    return _status(outcome, newly_held or ())
 
 
 def finish(settings: Settings, action: MessageAction, *, yes: bool, as_json: bool) -> int:
@@ -182,10 +187,11 @@ def _next_step(cut_off: Entry) -> str:
     return f"run the same {action} again"
 
 
-def _status(outcome: Outcome) -> int:
-    if len(outcome.done) == len(outcome.plan.ids):
+def _status(outcome: Outcome, done_before: Collection[QueueId] = ()) -> int:
+    done = {*outcome.done, *done_before}.intersection(outcome.plan.ids)
+    if len(done) == len(outcome.plan.ids):
         return DONE
-    return IN_PART if outcome.done else COULD_NOT
+    return IN_PART if done else COULD_NOT
 
 
 def _act(responder: Responder, plan: Plan, *, without_undo: bool) -> Outcome:

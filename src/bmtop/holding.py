@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING
 
 from bmtop import response
-from bmtop.commands import DONE, REFUSED, act_on_messages, postfix_of
+from bmtop.commands import DONE, IN_PART, NOTHING, REFUSED, act_on_messages, postfix_of
 from bmtop.config import Settings
 from bmtop.incident.selection import Filter
 from bmtop.visible import visible
@@ -22,7 +24,10 @@ _TICK = 0.2
 
 
 def hold_on(settings: Settings, wanted: Filter, *, yes: bool) -> int:
-    """Hold all that `wanted` means, a login or clients, until Ctrl-C or SIGTERM; without `yes`, ask first."""
+    """Hold all that `wanted` means, a login or clients, until Ctrl-C or SIGTERM; without `yes`, ask first.
+
+    The exit status is that of holding what is queued; that nothing is queued is no failure here.
+    """
     keep = response.responder.Responder(settings, postfix_of(settings)).keep_holding(wanted)
     if not yes and not _agreed(keep.target):
         print("Nothing was done. Add --yes to act without being asked.", file=sys.stderr)
@@ -30,15 +35,22 @@ def hold_on(settings: Settings, wanted: Filter, *, yes: bool) -> int:
     # First what is new, then what is there: nothing comes in between.
     keep.begin()
     _tell(keep.notes)
+    stop = Event()
     try:
-        act_on_messages(settings, "hold", wanted, dry_run=False, yes=True, as_json=False)
-        print(f"Holding what {visible(keep.target)} newly queues; Ctrl-C ends it.", flush=True)
-        _follow(keep)
+        with _following(keep, stop):
+            status = act_on_messages(
+                settings, "hold", wanted, dry_run=False, yes=True, as_json=False, newly_held=keep.held
+            )
+            # A lost terminal ends it as well: nobody would see any more that it goes on.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, lambda number, frame: stop.set())
+            print(f"Holding what {visible(keep.target)} newly queues; Ctrl-C ends it.", flush=True)
+            stop.wait()
     finally:
         done = keep.end()
         print(visible(done.sentence), flush=True)
         _tell(done.notes)
-    return DONE
+    return max(DONE if status == NOTHING else status, IN_PART if keep.missed else DONE)
 
 
 def _tell(notes: Sequence[str]) -> None:
@@ -46,19 +58,30 @@ def _tell(notes: Sequence[str]) -> None:
         print(visible(note), file=sys.stderr)
 
 
-def _follow(keep: KeepHolding) -> None:
-    stop = Event()
-    # A lost terminal ends it as well: nobody would see any more that it goes on.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: stop.set())
+@contextmanager
+def _following(keep: KeepHolding, stop: Event) -> Iterator[None]:
+    """Hold what comes in beside the block, which may have to wait; raises what ends that."""
+    with ThreadPoolExecutor(1) as beside:
+        following = beside.submit(_follow, keep, stop)
+        try:
+            yield
+        finally:
+            stop.set()
+        following.result()
+
+
+def _follow(keep: KeepHolding, stop: Event) -> None:
     told = ""
-    while not stop.wait(_TICK):
-        count = keep.tick()
-        if count:
-            print(f"{time.strftime('%H:%M:%S')}  {count:,} held, {len(keep.held):,} so far", flush=True)
-        if keep.problem != told:
-            told = keep.problem
-            print(told or "It goes on.", file=sys.stderr)
+    try:
+        while not stop.wait(_TICK):
+            count = keep.tick()
+            if count:
+                print(f"{time.strftime('%H:%M:%S')}  {count:,} held, {len(keep.held):,} so far", flush=True)
+            if keep.problem != told:
+                told = keep.problem
+                print(told or "It goes on.", file=sys.stderr)
+    finally:
+        stop.set()
 
 
 def _agreed(target: str) -> bool:

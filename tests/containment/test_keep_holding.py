@@ -19,6 +19,7 @@ from bmtop.incident.selection import Filter, network
 from bmtop.response.keep import KeepHolding
 from tests.containment.bots import Bot
 from tests.containment.conftest import Site, site
+from tests.hostile.barrier import Barrier
 from tests.mailserver import Message, Player, Postfix, played, wait_until
 from tests.mailserver.stories import ALICE, BROKEN_RELAY, CAROL, INTRUDER, OFFICE
 from tests.purge.filters import filtered
@@ -176,6 +177,60 @@ def test_from_the_command_line_until_it_is_told_to_stop(plain_site: Site, end: s
     assert f"5 messages of {ALICE} put on hold." in said
     assert plain_site.on_hold() == {before.queue_id, *(s.queue_id for s in sent)}
     assert [entry["action"] for entry in plain_site.journal()] == ["keep holding", "hold", "stop holding"]
+
+
+@contextlib.contextmanager
+def following(site: Site, config: Path) -> "Iterator[subprocess.Popen[str]]":
+    """`bmtop hold --follow` of Alice, with a settings file."""
+    command = [sys.executable, "-m", "bmtop", "hold", "--login", ALICE, "--follow", "--yes", f"--config={config}"]
+    with subprocess.Popen(
+        [*command, *options(site)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def told_to_stop(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    """Tell it to stop once it has dealt with what was queued; return its exit status, and what it said since."""
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("Holding what"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    return process.returncode, out, err
+
+
+def test_from_the_command_line_what_comes_in_is_held_while_what_is_queued_is_listed(
+    plain_site: Site, tmp_path: Path
+) -> None:
+    player = Player(plain_site.postfix)
+    (before,) = player.send(INTRUDER, [SPAM], ALICE)
+    plain_site.postfix.settle()
+    barrier = Barrier(tmp_path / "bin", "-j", {"postqueue": "/usr/sbin/postqueue"})
+    with following(plain_site, barrier.settings) as process:
+        barrier.wait()
+        (spam,) = player.send(INTRUDER, [SPAM], ALICE)
+        wait_until(lambda: spam.queue_id in plain_site.on_hold(), 5)
+        assert before.queue_id not in plain_site.on_hold()
+        barrier.open()
+        status, out, err = told_to_stop(process)
+    assert plain_site.on_hold() == {before.queue_id, spam.queue_id}
+    assert f"1 message of {ALICE} put on hold." in out
+    assert (status, "run the same hold again" in err) == (0, False)
+
+
+def test_from_the_command_line_the_exit_status_says_what_was_not_held(plain_site: Site, tmp_path: Path) -> None:
+    Player(plain_site.postfix).send(INTRUDER, [SPAM] * 3, ALICE)
+    plain_site.postfix.settle()
+    program, config = tmp_path / "postsuper", tmp_path / "bmtop.toml"
+    program.write_text('#!/bin/sh\nhead -n 1 | /usr/sbin/postsuper "$@"\n')
+    program.chmod(0o755)
+    config.write_text(f'path = ["{tmp_path}", "/usr/sbin", "/usr/bin", "/bin"]\n')
+    with following(plain_site, config) as process:
+        assert told_to_stop(process)[0] == 3
+    assert len(plain_site.on_hold()) == 1
 
 
 def test_the_command_line_asks_first(
