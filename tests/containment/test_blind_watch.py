@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bmtop.checked import Client
+from bmtop.response import account
 from bmtop.response.runbook import Runbook
 from tests.bluemind import rest_standin
 from tests.containment.bots import Bot
@@ -125,6 +126,27 @@ def test_nothing_is_contained_while_sessions_cannot_be_asked_for(here: Site, res
             assert "not all can be seen" in verdict_of(runbook, lambda verdict: True).sentence
         rest.instead = None
         contained(runbook, clock, here.postfix)
+
+
+def test_nothing_is_contained_while_bmtop_itself_fails_to_ask_for_sessions(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*given: object) -> None:
+        raise ImportError("No module named 'bmtop.bluemind.service'", name="bmtop.bluemind.service")
+
+    clock = Clock()
+    runbook = here.responder.runbook(here.messages, login=JANE, clock=clock)
+    for step in ("password", "cache", "connections"):
+        runbook.skip(step)
+    assert runbook.run("sessions").state == "done"
+    monkeypatch.setattr(account, "sessions", missing)
+    runbook.run("watch")
+    with ticking(runbook):
+        clock.ahead += 660
+        with Session(here.postfix.ports.smtp, OFFICE):
+            verdict = verdict_of(runbook, lambda verdict: "but not all can be seen" in verdict.sentence)
+        assert "A part of bmtop cannot be loaded (bmtop.bluemind.service)" in verdict.sentence
+        assert verdict.state == "watching"
 
 
 def test_nothing_is_contained_while_nothing_is_written_to_the_log(plain_site: Site) -> None:

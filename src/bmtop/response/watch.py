@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Literal
 
+from bmtop import fault
 from bmtop.checked import QueueId, Refused
 from bmtop.incident.accounts import Accounts
 from bmtop.incident.events import Delivery
@@ -202,6 +203,9 @@ class Lookout:
             self._answer = self._sessions(), ""
         except (Refused, CommandFailed) as error:
             self._answer = None, str(error)
+        except Exception as error:
+            # The thread must not end without an answer: the one before would stand for it.
+            self._answer = None, fault.sentence(error)
 
 
 class _Growth:
