@@ -40,7 +40,9 @@ def test_what_the_watch_cannot_see_is_said_until_it_sees_it_again(plain_site: Si
 
 def watched(site: Site, clock: Clock) -> Runbook:
     """A runbook with nothing left to be done, which watches."""
-    runbook = site.responder.runbook(site.messages, client=Client(BROKEN_RELAY.address), clock=clock)
+    runbook = site.responder.runbook(
+        site.messages, client=Client(BROKEN_RELAY.address), clock=clock, passing=clock.passing
+    )
     for step in ("untrust", "connections"):
         runbook.skip(step)
     runbook.run("watch")
@@ -110,7 +112,7 @@ def test_nothing_is_contained_while_nobody_can_see(
 
 def test_nothing_is_contained_while_sessions_cannot_be_asked_for(here: Site, rest: rest_standin.Standin) -> None:
     clock = Clock()
-    runbook = here.responder.runbook(here.messages, login=JANE, clock=clock)
+    runbook = here.responder.runbook(here.messages, login=JANE, clock=clock, passing=clock.passing)
     for step in ("password", "cache", "connections"):
         runbook.skip(step)
     assert runbook.run("sessions").state == "done"
@@ -135,7 +137,7 @@ def test_nothing_is_contained_while_bmtop_itself_fails_to_ask_for_sessions(
         raise ImportError("No module named 'bmtop.bluemind.service'", name="bmtop.bluemind.service")
 
     clock = Clock()
-    runbook = here.responder.runbook(here.messages, login=JANE, clock=clock)
+    runbook = here.responder.runbook(here.messages, login=JANE, clock=clock, passing=clock.passing)
     for step in ("password", "cache", "connections"):
         runbook.skip(step)
     assert runbook.run("sessions").state == "done"

@@ -21,13 +21,17 @@ LETTER = Message("honest", SMITH, ("buyer@customer.example",))
 
 
 class Clock:
-    """The time, and what a test puts on top of it."""
+    """The time, and what a test puts on top of it; `set_by` is by how much the clock is set, no time passing."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
+        self.set_by = 0.0
 
     def __call__(self) -> float:
-        return time.time() + self.ahead
+        return time.time() + self.ahead + self.set_by
+
+    def passing(self) -> float:
+        return time.monotonic() + self.ahead
 
 
 @contextmanager
@@ -86,7 +90,7 @@ def contained(runbook: Runbook, clock: Clock, postfix: Postfix) -> Verdict:
 
 def test_without_the_connections_the_watch_says_that_one_is_still_open(bluemind_site: Site) -> None:
     postfix, clock = bluemind_site.postfix, Clock()
-    runbook = bluemind_site.responder.runbook(bluemind_site.messages, login=JANE, clock=clock)
+    runbook = bluemind_site.responder.runbook(bluemind_site.messages, login=JANE, clock=clock, passing=clock.passing)
     with Bot(postfix, STAYS, JANE, OLD[JANE], stays=True) as bot, ticking(runbook):
         wait_until(lambda: bot.sent)
         steps = {step.name: step for step in runbook.run_all(without=("connections",))}
@@ -113,7 +117,7 @@ def test_without_the_connections_the_watch_says_that_one_is_still_open(bluemind_
 
 def test_without_the_cache_the_watch_says_that_it_has_the_old_password(bluemind_site: Site, core: Core) -> None:
     postfix, clock = bluemind_site.postfix, Clock()
-    runbook = bluemind_site.responder.runbook(bluemind_site.messages, login=JANE, clock=clock)
+    runbook = bluemind_site.responder.runbook(bluemind_site.messages, login=JANE, clock=clock, passing=clock.passing)
     with Bot(postfix, RETURNS, JANE, OLD[JANE], stays=False) as bot, ticking(runbook):
         wait_until(lambda: bot.sent)
         runbook.run_all(without=("cache",))
@@ -134,7 +138,7 @@ def test_without_the_cache_the_watch_says_that_it_has_the_old_password(bluemind_
 
 def test_the_runbook_stops_both_and_nobody_else(bluemind_site: Site, core: Core) -> None:
     postfix, clock = bluemind_site.postfix, Clock()
-    runbook = bluemind_site.responder.runbook(bluemind_site.messages, login=JANE, clock=clock)
+    runbook = bluemind_site.responder.runbook(bluemind_site.messages, login=JANE, clock=clock, passing=clock.passing)
     password = bluemind_site.responder.make_password()
     with (
         Bot(postfix, STAYS, JANE, OLD[JANE], stays=True) as one,

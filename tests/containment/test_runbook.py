@@ -285,7 +285,7 @@ def test_the_change_of_mynetworks_that_was_shown_is_made_or_none(plain_site: Sit
 def test_a_relay_is_untrusted_and_its_connection_ended(plain_site: Site, with_the_connections: bool) -> None:
     postfix, clock = plain_site.postfix, Clock()
     client = Client(BROKEN_RELAY.address)
-    runbook = plain_site.responder.runbook(plain_site.messages, client=client, clock=clock)
+    runbook = plain_site.responder.runbook(plain_site.messages, client=client, clock=clock, passing=clock.passing)
     assert [step.name for step in runbook.steps] == ["hold", "untrust", "connections", "purge", "watch"]
     with Bot(postfix, BROKEN_RELAY, None, stays=True) as bot, ticking(runbook):
         wait_until(lambda: bot.sent)

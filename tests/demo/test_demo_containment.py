@@ -47,7 +47,12 @@ def test_the_thief_is_contained(playing: Toy) -> None:
     settings, ahead = settings_of(playing), 0.0
     responder = Responder(settings, Postfix(Server(settings.path), settings.postfix))
     messages = Monitor(settings, Postfix(Server(settings.path), settings.postfix)).read_queue
-    runbook = responder.runbook(lambda: messages().values(), login=SALES, clock=lambda: time.time() + ahead)
+    runbook = responder.runbook(
+        lambda: messages().values(),
+        login=SALES,
+        clock=lambda: time.time() + ahead,
+        passing=lambda: time.monotonic() + ahead,
+    )
     wait_for(lambda: len(thieves(playing)) >= 2, 60)
     assert {Path(f"/proc/{pid}/comm").read_text() for pid in thieves(playing)} == {"smtpd\n"}
 

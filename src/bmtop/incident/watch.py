@@ -10,7 +10,7 @@ that does not grow looks the same whether nobody sends or nobody writes it.
 """
 
 import time
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,11 +58,20 @@ class Watch:
     """Feed it what is seen and which steps were done, and ask for the verdict at any time.
 
     `steps` are those that must be done (or left out by choice) before anything counts as contained. `remedy`
-    is what empties the SASL cache, such as `restart bm-ysnp`, `quiet` is in seconds.
+    is what empties the SASL cache, such as `restart bm-ysnp`, `quiet` is in seconds. Times are in epoch seconds,
+    by a clock that nobody sets meanwhile; `stamp` tells what the server's clock said then, to be shown.
     """
 
-    def __init__(self, steps: Sequence[str], *, remedy: str, quiet: float = QUIET) -> None:
+    def __init__(
+        self,
+        steps: Sequence[str],
+        *,
+        remedy: str,
+        quiet: float = QUIET,
+        stamp: Callable[[float], float] = lambda moment: moment,
+    ) -> None:
         self.quiet = quiet
+        self._stamp = stamp
         self._steps = tuple(steps)
         self._remedy = remedy
         self._begun = 0.0
@@ -179,7 +188,7 @@ class Watch:
         # A line tells that all before it was written, too; an old one tells nothing of what came since.
         if self._grew < max(since + self.quiet, now - self.quiet):
             return (
-                f"the log has not grown since {clock(self._grew)};"
+                f"the log has not grown since {self._clock(self._grew)};"
                 " see whether syslog still writes (logger -p mail.info test)"
             )
         return ""
@@ -281,19 +290,22 @@ class Watch:
         return [began for began in self._sessions if began is not None and began <= barrier[1]]
 
     def _evidence(self) -> tuple[str, ...]:
-        found = [f"{_TITLES.get(step, step)}: {clock(when)}" for step, when in self._done.items()]
+        found = [f"{_TITLES.get(step, step)}: {self._clock(when)}" for step, when in self._done.items()]
         found += [f"{_TITLES.get(step, step)}: left out" for step in self._steps if step in self._left_out]
         if self._last is None:
-            found.append(f"Last message: none since {clock(self._begun)}")
+            found.append(f"Last message: none since {self._clock(self._begun)}")
         else:
-            found.append(f"Last message: {clock(self._last.time)}, from {self._last.client}")
+            found.append(f"Last message: {self._clock(self._last.time)}, from {self._last.client}")
         if self._open is not None:
             clients = sorted({sign.client for sign in self._open.values()})
-            found.append(f"Open SMTP connections at {clock(self._opened)}: {', '.join(clients) or 'none'}")
+            found.append(f"Open SMTP connections at {self._clock(self._opened)}: {', '.join(clients) or 'none'}")
         if "sessions" in self._steps:
             listed = "not listed by this server" if self._sessions is None else str(len(self._sessions) or "none")
             found.append(f"Open sessions: {listed}")
         return tuple(found)
+
+    def _clock(self, moment: float) -> str:
+        return clock(self._stamp(moment))
 
 
 _AFTER = {"password": "the new password", "suspend": "it was suspended", "untrust": "it was untrusted"}

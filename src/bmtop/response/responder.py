@@ -211,6 +211,7 @@ class Responder:
         steps: Sequence[str],
         remedy: str,
         clock: Callable[[], float] = time.time,
+        passing: Callable[[], float] = time.monotonic,
     ) -> Lookout:
         """Return the watch after containment by these steps; see `Watch`."""
         return response.watch.Lookout(
@@ -224,6 +225,7 @@ class Responder:
             log=self._settings.log_file,
             sessions=partial(self._sessions, wanted),
             clock=clock,
+            passing=passing,
         )
 
     def _sessions(self, wanted: Filter) -> tuple[float | None, ...] | None:
@@ -239,13 +241,14 @@ class Responder:
         client: Client | None = None,
         keep: KeepHolding | None = None,
         clock: Callable[[], float] = time.time,
+        passing: Callable[[], float] = time.monotonic,
     ) -> Runbook:
         """Return the steps that contain one login, or one client. Blocks.
 
         `messages` lists the queue anew; `keep` holds already what the target newly queues, if anything does.
         """
         return response.runbook.Runbook(
-            self, messages, self._untrust, login=login, client=client, keep=keep, clock=clock
+            self, messages, self._untrust, login=login, client=client, keep=keep, clock=clock, passing=passing
         )
 
     def note(self, action: str, target: str, sentence: str, *, ok: bool) -> None:

@@ -110,6 +110,7 @@ class Runbook:
         client: Client | None = None,
         keep: "KeepHolding | None" = None,
         clock: Callable[[], float] = time.time,
+        passing: Callable[[], float] = time.monotonic,
     ) -> None:
         if (login is None) == (client is None):
             raise Refused("A runbook is for one login, or for one client.")
@@ -135,7 +136,7 @@ class Runbook:
         self.keep = keep or responder.keep_holding(self.wanted)
         self._connections = responder.connections()
         guarded = tuple(name for name in names if name not in _UNGUARDED)
-        self._lookout = responder.lookout(self._connections, self.wanted, guarded, self._remedy(), clock)
+        self._lookout = responder.lookout(self._connections, self.wanted, guarded, self._remedy(), clock, passing)
         self._recall()
 
     @property

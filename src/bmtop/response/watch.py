@@ -24,6 +24,7 @@ from bmtop.postfix.loglines import LogLines
 from bmtop.postfix.logtime import LogClock
 from bmtop.response.connections import Connections
 from bmtop.response.messages import locate
+from bmtop.response.steady import Steady
 from bmtop.server import CommandFailed
 
 # In seconds. Where BlueMind is asked by bm-cli, each question takes seconds of a processor.
@@ -42,7 +43,7 @@ class Lookout:
 
     `problem` is a sentence while it cannot see all, or empty. `sessions` returns when each open session began,
     None where the server cannot list them. `steps` and `remedy` are as `Watch` has them, `own` are addresses of
-    the same installation beside this machine's.
+    the same installation beside this machine's. What is stamped is by `clock`; quiet is counted by what passes.
     """
 
     def __init__(
@@ -58,11 +59,13 @@ class Lookout:
         log: Path,
         sessions: Sessions,
         clock: Callable[[], float] = time.time,
+        passing: Callable[[], float] = time.monotonic,
     ) -> None:
         self.on = False
         self._postfix = postfix
         self._connections = connections
-        self._watch = Watch(steps, remedy=remedy)
+        self._time = Steady(clock, passing)
+        self._watch = Watch(steps, remedy=remedy, stamp=self._time.stamp)
         self._wanted = wanted
         self._accounts = accounts
         self._own = own
@@ -70,7 +73,6 @@ class Lookout:
         self._deliveries = _Deliveries(log)
         self._growth = _Growth(log)
         self._sessions = sessions
-        self._clock = clock
         self._asking: Thread | None = None
         self._answer: tuple[Sequence[float | None] | None, str] = None, ""
         # Each part is looked at in its own time: what one says stands until it is looked at again.
@@ -85,7 +87,7 @@ class Lookout:
     def begin(self) -> None:
         """Watch from now on. Raises `CommandFailed` where Postfix does not say whose mail is whose."""
         self._territory = networks.territory(self._postfix, self._own)
-        self._watch.begin(self._clock())
+        self._watch.begin(self._time.now())
         self.on = True
 
     def settled(self, step: str, how: Settled) -> None:
@@ -95,13 +97,13 @@ class Lookout:
         elif how == "taken back":
             self._watch.taken_back(step)
         else:
-            self._watch.done(step, how)
+            self._watch.done(step, self._time.of(how))
         self._next_connections = self._next_sessions = 0.0
 
     def tick(self) -> Verdict:
         """Look, and return what is to be said now."""
         self._read_log()
-        now = self._clock()
+        now = self._time.now()
         if self._growth.seen():
             self._watch.log_grew(now)
         if now >= self._next_connections:
@@ -119,10 +121,10 @@ class Lookout:
             return
         self._problems["log"] = self._problems["deliveries"] = ""
         for handed in self._signs_among([event for event in news if isinstance(event, Handed)]):
-            self._saw("sent", handed.time, handed.client, handed.connection)
+            self._saw("sent", self._time.of(handed.time), handed.client, handed.connection)
         for event in news:
             if isinstance(event, LoggedIn) and self._is_login(event.connection):
-                self._saw("logged in", event.time, event.connection.client, event.connection)
+                self._saw("logged in", self._time.of(event.time), event.connection.client, event.connection)
         for key, connection in list(self._seen.items()):
             if connection.ended is not None:
                 self._watch.ended(key)
@@ -134,7 +136,8 @@ class Lookout:
         self._watch.saw(self._sign(kind, when, client, connection.since, key))
 
     def _sign(self, kind: Kind, when: float, client: str, since: float | None, key: Hashable) -> Sign:
-        return Sign(kind, when, client, key, since, own=self._territory.is_own(client))
+        connected = None if since is None else self._time.of(since)
+        return Sign(kind, when, client, key, connected, own=self._territory.is_own(client))
 
     def _signs_among(self, news: Sequence[Handed]) -> list[Handed]:
         """Return what shows that they go on; from a client, mail to our own people is no relaying."""
@@ -190,8 +193,9 @@ class Lookout:
     def _look_at_sessions(self, now: float) -> None:
         """Ask for the sessions beside all else: BlueMind may take long to answer, and holding must go on."""
         if self._asking is not None and not self._asking.is_alive():
-            self._watch.sessions(*self._answer)
-            self._problems["sessions"] = self._answer[1]
+            began, self._problems["sessions"] = self._answer
+            moments = [None if stamp is None else self._time.of(stamp) for stamp in began or ()]
+            self._watch.sessions(None if began is None else moments, self._problems["sessions"])
             self._asking = None
         if self._asking is None and now >= self._next_sessions:
             self._next_sessions = now + _SESSIONS_EVERY
