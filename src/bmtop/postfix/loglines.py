@@ -33,10 +33,12 @@ class LogLines:
             if file is not None:
                 yield from _rest(file)
         if self._was_replaced(self._file):
-            # The one before is read on: a syslog daemon goes on writing to it until it is told.
+            # Opened first: where that fails, what there is is read on.
+            new = self._log.open("rb")
             if self._old is not None:
                 self._old.close()
-            self._old, self._file = self._file, self._log.open("rb")
+            # The one before is read on: a syslog daemon goes on writing to it until it is told.
+            self._old, self._file = self._file, new
             yield from _rest(self._file)
 
     def _was_replaced(self, file: BinaryIO) -> bool:
