@@ -2,7 +2,7 @@
 
 import re
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bmtop.checked import Refused
 
@@ -51,7 +51,10 @@ def moment(text: str, now: float | None = None) -> float:
 def _latest(parsed: datetime, now: datetime, has_day: bool) -> float | None:
     if not has_day:
         today = now.replace(hour=parsed.hour, minute=parsed.minute, second=parsed.second, microsecond=0)
-        return today.timestamp() - (86400 if today > now else 0)
+        # By the calendar: a day on which the time changes has 23 or 25 hours, and one hour of it comes twice.
+        days = (today - timedelta(days=1), today)
+        candidates = [day.replace(fold=fold).timestamp() for day in days for fold in (0, 1)]
+        return max(candidate for candidate in candidates if candidate <= now.timestamp())
     for year in range(now.year, now.year - 9, -1):
         try:
             candidate = parsed.replace(year=year)
