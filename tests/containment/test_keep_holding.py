@@ -16,6 +16,7 @@ import pytest
 from bmtop.checked import Refused
 from bmtop.cli import main
 from bmtop.incident.selection import Filter, network
+from bmtop.postfix.queue import files
 from bmtop.response.keep import KeepHolding
 from tests.containment.bots import Bot
 from tests.containment.conftest import Site, site
@@ -91,6 +92,21 @@ def test_the_log_alone_holds_nothing(plain_site: Site) -> None:
         plain_site.postfix.settle()
     keep.end()
     assert plain_site.on_hold() == {spam.queue_id}
+
+
+def test_what_moves_to_another_queue_during_a_look_is_counted_once(
+    plain_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen_twice(queue_directory: Path) -> Iterator[tuple[str, str]]:
+        for found in files(queue_directory):
+            yield from (found, found)
+
+    monkeypatch.setattr("bmtop.response.keep.files", seen_twice)
+    keep = plain_site.responder.keep_holding(Filter(login=ALICE))
+    with holding(keep):
+        Player(plain_site.postfix).send(INTRUDER, [SPAM] * 3, ALICE)
+        wait_until(lambda: len(plain_site.on_hold()) == 3)
+    assert keep.end().sentence == f"3 messages of {ALICE} put on hold."
 
 
 def test_without_the_log_the_queue_itself_is_looked_through(plain_site: Site) -> None:

@@ -185,18 +185,19 @@ class KeepHolding:
         return self._wanted.matches_source(login, client, self._accounts)
 
     def _look(self) -> int:
-        theirs: list[Message] = []
+        # By name: one that moves to another queue meanwhile is listed in both.
+        theirs: dict[str, Message] = {}
         there: set[str] = set()
         for name, path in self._files():
             there.add(name)
             if name not in self._known and (message := self._new(name, path)) is not None:
-                theirs.append(message)
+                theirs[name] = message
         self.missed += len(self._tried - there)
         self._known &= there
-        self._tried = {str(message.id) for message in theirs}
+        self._tried = set(theirs)
         if not theirs:
             return 0
-        plan = Plan("hold", self._wanted, tuple(theirs))
+        plan = Plan("hold", self._wanted, tuple(theirs.values()))
         outcome = hold_or_release(self._postfix, plan, no_progress, nullcontext(Step()))
         done = outcome.done
         self.held += done
