@@ -122,3 +122,35 @@ async def test_an_honest_relay_is_marked_and_the_mark_is_taken_back() -> None:
         await user.press("k")
         await user.sees(f"{re.escape(CLIENT)} is no known relay any more")
     assert not hands.known
+
+
+async def test_a_suspected_relay_is_marked_only_after_a_question() -> None:
+    desk, hands = setting(suspected=True, reasons=("50 messages within a minute",))
+    async with console(desk, hands) as user:
+        await chosen(user)
+        await user.press("k")
+        screen = await user.sees(f"Mark {re.escape(CLIENT)} as known")
+        assert "50 messages within a minute" in screen, "why it is suspected"
+        assert "out of the alarm" in screen
+        await user.press("k", "enter")
+        await user.sees("out of the alarm", gone=True)
+        assert not hands.known, "neither the same key again nor Enter did it"
+        await user.press("k")
+        await user.sees("out of the alarm")
+        await user.press("y")
+        await user.sees(f"{re.escape(CLIENT)} is known as an honest relay now")
+    assert hands.known == [CLIENT]
+
+
+async def test_a_mark_goes_by_the_list_and_not_by_a_row_that_may_be_older() -> None:
+    desk, hands = setting(known=True)
+    hands.known = [CLIENT]
+    async with console(desk, hands) as user:
+        await chosen(user)
+        await user.press("k")
+        await user.sees(f"{re.escape(CLIENT)} is no known relay any more")
+        assert "KNOWN" in user.line("192.0.2.0/30"), "the row was not made anew yet"
+        await user.press("k")
+        await user.sees(f"{re.escape(CLIENT)} is known as an honest relay now")
+        assert "Not done" not in user.screen()
+    assert hands.known == [CLIENT]

@@ -6,7 +6,7 @@ from typing import Any, cast
 from bmtop.checked import Client, Login, QueueId, Refused
 from bmtop.incident.accounts import Accounts
 from bmtop.incident.message import Message
-from bmtop.incident.selection import Filter
+from bmtop.incident.selection import Filter, Network, network
 from bmtop.incident.watch import Verdict
 from bmtop.response.connections import Connections
 from bmtop.response.keep import KeepHolding
@@ -152,6 +152,9 @@ class Ward:
 
     def _untrust(self, client: Client) -> Changed:
         return self.change_trust(self.prepare_untrust(client))
+
+    def known_relays(self) -> Sequence[Network]:
+        return [network(client) for client in self.known]
 
     def mark_known(self, client: Client) -> str:
         self.known.append(client)

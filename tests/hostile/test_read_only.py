@@ -38,6 +38,7 @@ ALICE, JANE, RELAY = "alice@example.com", "jane.doe@example.com", "192.0.2.66"
 LOOKS = {
     "read_only", "undos", "subjects", "with_subject", "make_password", "planned", "cache_command", "connections",
     "keep_holding", "lookout", "runbook", "prepare_untrust", "prepare_trust_again", "journal", "unfinished", "accounts",
+    "known_relays",
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bmtop.incident.detail import Detail
     from bmtop.incident.message import Message
     from bmtop.incident.picture import Picture
-    from bmtop.incident.selection import Filter
+    from bmtop.incident.selection import Filter, Network
     from bmtop.response.journal import Entry
     from bmtop.response.keep import KeepHolding
     from bmtop.response.plan import Done, Outcome, Plan, Progress, Restored, UndoCopy
@@ -53,7 +53,8 @@ class Monitor(Protocol):
 
 
 class Responder(Protocol):
-    """Acts on the server. What changes something, `undos` and `subjects` block: they are called in a thread.
+    """Acts on the server. What changes something, `undos`, `subjects` and `known_relays` block: they are called in a
+    thread.
 
     They raise `Refused` or `CommandFailed`, whose text is one sentence for the user; among them `purge`
     `NoRoom` where there is no room for the undo copy, and `set_password` `OnlyInArgv` where the list of
@@ -88,6 +89,7 @@ class Responder(Protocol):
     def prepare_untrust(self, client: Client) -> Change: ...
     def prepare_trust_again(self, client: Client) -> Change: ...
     def change_trust(self, change: Change) -> Changed: ...
+    def known_relays(self) -> Sequence[Network]: ...
     def mark_known(self, client: Client) -> str: ...
     def unmark_known(self, client: Client) -> str: ...
     def journal(self, last: int) -> Sequence[Entry]:

@@ -17,7 +17,7 @@ from bmtop.checked import Client, Login, QueueId, Refused
 from bmtop.config import Settings
 from bmtop.incident.accounts import Accounts
 from bmtop.incident.message import Message
-from bmtop.incident.selection import Filter
+from bmtop.incident.selection import Filter, Network
 from bmtop.incident.territory import Territory
 from bmtop.postfix import envelope
 from bmtop.postfix.instance import Postfix
@@ -283,6 +283,10 @@ class Responder:
 
     def _untrust(self, client: Client) -> Changed:
         return self.change_trust(self.prepare_untrust(client))
+
+    def known_relays(self) -> tuple[Network, ...]:
+        """Return the list of relays that are known as honest; raises `Refused` where it cannot be read."""
+        return response.known.KnownRelays(self._settings.state).read()
 
     def mark_known(self, client: Client) -> str:
         """Put a client on the list of relays that are known as honest; return what was done in a sentence."""

@@ -12,7 +12,7 @@ from bmtop.console.dialogs.follow_up import FollowUp
 from bmtop.console.figures import plural
 from bmtop.console.target import Target
 from bmtop.console.text import Cell, Line
-from bmtop.incident.selection import select
+from bmtop.incident.selection import network, select
 from bmtop.response.untrust import Change, Changed, NotTrusted
 
 
@@ -97,12 +97,31 @@ async def _trust_again(runner: Runner, client: Client, otherwise: Refused | None
         await runner.tell(heading, _told(changed), alarm=not changed.ok)
 
 
+async def _is_honest(runner: Runner, client: str) -> bool:
+    """Ask where the client is suspected: the mark takes it out of the alarm."""
+    relays = runner.monitor.picture(runner.clock()).relays
+    reasons = next((relay.reasons for relay in relays if relay.client == client and relay.suspected), None)
+    if reasons is None:
+        return True
+    lines: list[str | Cell | Line] = [
+        Cell("It is suspected:", "dim"),
+        *(Cell(f"  {reason}", "alarm") for reason in reasons),
+        "Marked as an honest relay it is out of the alarm, and goes on sending; k takes the mark back.",
+    ]
+    answer = await runner.ask(Confirm(f"Mark {client} as known", lines, "Mark as known"))
+    return answer is True
+
+
 async def known(runner: Runner, target: Target) -> None:
-    """Mark the client as an honest relay, or take the mark back."""
+    """Mark the client as an honest relay, or take the mark back; a suspected one is asked about before."""
     client = _client(target, "mark")
     runner.refuse_when_read_only()
-    relays = runner.monitor.picture(runner.clock()).relays
-    marked = any(relay.client == target.client and relay.known for relay in relays)
+    # The list itself is asked: the row may be older.
+    listed = await asyncio.to_thread(runner.responder.known_relays)
+    address = network(client).network_address
+    marked = any(address in known for known in listed)
+    if not marked and not await _is_honest(runner, target.name):
+        return
     act = runner.responder.unmark_known if marked else runner.responder.mark_known
     sentence = await runner.act("Known relays", lambda progress: act(client))
     lines: Sequence[str] = [sentence, "k again takes it back." if not marked else ""]
