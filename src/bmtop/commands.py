@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -266,7 +267,7 @@ def _say(outcome: Outcome, *, as_json: bool) -> None:
     for note in outcome.notes:
         print(visible(note))
     if outcome.command:
-        print(f"Ran: {' '.join(outcome.command)}")
+        print(f"Ran: {visible(shlex.join(outcome.command))}")
     if outcome.undo:
         print(f"To bring them back, on hold: bmtop undo {outcome.undo}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,7 @@ def _say(changed: Changed, *, as_json: bool) -> None:
     for note in changed.notes:
         print(visible(note))
     if changed.command:
-        print(f"Ran: {visible(' '.join(changed.command))}")
+        print(f"Ran: {visible(shlex.join(changed.command))}")
     if changed.ok and not changed.dry_run and change.of is None:
         print(f"To hold what it has queued: bmtop hold --without-login --client {change.client}")
         print(f"To trust it again: bmtop untrust --undo {change.client}")

@@ -1,5 +1,6 @@
 """The runbook of a login or client on one screen: its steps, what came of each, and what the watch says."""
 
+import shlex
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, ClassVar
 
@@ -48,7 +49,7 @@ def unanswered(steps: Sequence[Step]) -> list[Step]:
 
 
 def _command(step: Step) -> str:
-    return " ".join(step.command) or NONE
+    return shlex.join(step.command) or NONE
 
 
 COLUMNS: Sequence[Column[Step]] = (

@@ -3,6 +3,8 @@
 BlueMind's is bm-ysnp: ten minutes, renewed at each use.
 """
 
+import shlex
+
 from bmtop.checked import Login
 from bmtop.config import Settings
 from bmtop.response.gate import Gate
@@ -36,5 +38,5 @@ def empty(gate: Gate, server: Server, command: tuple[str, ...], target: str) -> 
     with gate.action("cache", target) as step:
         result = step.ran(server.run(*command))
         result.check("The old password may still be remembered; see why, then try again.")
-        step.sentence = f"No password is remembered any more: {' '.join(command)} ended well."
+        step.sentence = f"No password is remembered any more: {shlex.join(command)} ended well."
     return Done("cache", target, True, step.sentence, command, result.status, step.unwritten)

@@ -4,6 +4,7 @@ For a login the SASL cache is emptied before the connections are ended: in the o
 again in between with its old password, and stay.
 """
 
+import shlex
 import threading
 import time
 from collections import deque
@@ -152,7 +153,7 @@ class Runbook:
     def _remedy(self) -> str:
         """Return what empties the SASL cache, in words."""
         command = self._planned("cache")
-        return f"restart {command[2]}" if command[:2] == ("systemctl", "restart") else f"run {' '.join(command)}"
+        return f"restart {command[2]}" if command[:2] == ("systemctl", "restart") else f"run {shlex.join(command)}"
 
     @property
     def problem(self) -> str:
