@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.console.desk import BOT, STOLEN, Desk, Hands, User, console, message, relay
+from bmtop.console import about
+from bmtop.console.panes import relays
+from tests.console.desk import BOT, NOW, STOLEN, Desk, Hands, User, console, message, relay
 
 CLIENT = "192.0.2.2"
 
@@ -154,3 +156,13 @@ async def test_a_mark_goes_by_the_list_and_not_by_a_row_that_may_be_older() -> N
         await user.sees(f"{re.escape(CLIENT)} is known as an honest relay now")
         assert "Not done" not in user.screen()
     assert hands.known == [CLIENT]
+
+
+def test_one_that_goes_on_after_it_was_untrusted_is_not_called_open() -> None:
+    goes_on = relay(BOT, kind="open", untrusted=True, suspected=True, reasons=("untrusted 12:00:00",))
+    cells = {column.title: column.cell(goes_on, NOW) for column in relays.COLUMNS}
+    assert cells["kind"].text == "UNTRUSTED"
+    assert cells["kind"].kind == "alarm", "it is not over"
+    told = ["".join(cell.text for cell in line) for line in about.relay(goes_on, NOW)]
+    assert not any("OPEN" in line for line in told)
+    assert any("UNTRUSTED: still accepted" in line for line in told)

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from bmtop.bluemind.bluemind import BlueMind
 from bmtop.bluemind.bmcli import BmCli
 from bmtop.bluemind.rest import Rest
 from bmtop.bluemind.service import Service
+from bmtop.config import Settings
+from bmtop.monitor import Monitor
 from bmtop.postfix.instance import Postfix as Instance
 from bmtop.response.gate import Gate
 from bmtop.response.journal import Journal
@@ -113,6 +116,30 @@ def test_what_it_advises_holds_the_relayed_mail_and_nobody_elses(
     assert trusting(*shlex.split(advice), "--yes")[0] == 0
     queue = postfix.queue()
     assert (queue[spam.queue_id].queue_name, queue[honest.queue_id].queue_name) == ("hold", "deferred")
+
+
+def test_one_whose_connection_goes_on_is_told_by_that(
+    postfix: Postfix, trusting: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    settings = Settings(log=postfix.log, postfix=postfix.etc, state=tmp_path / "state")
+    with Player(postfix).connect(Client(BROKEN)) as session:
+        assert trusting("untrust", BROKEN, "--yes")[0] == 0
+
+        def reason() -> str:
+            session.send(Message("test", "a@bank.example", ("x@faraway.test",)))
+            postfix.settle()
+            rows = Monitor(settings, Instance(Server(), postfix.etc)).read_once().relays
+            return next(" ".join(row.reasons) for row in rows if row.client == BROKEN)
+
+        wait_until(lambda: re.match(r"untrusted \d\d:\d\d:\d\d; its connection is still open", reason()))
+
+
+def test_the_command_that_ran_can_be_pasted(postfix: Postfix, trusting: Callable[..., tuple[int, str, str]]) -> None:
+    _, out, _ = trusting("untrust", BROKEN, "--yes")
+    (ran,) = (line.removeprefix("Ran: ") for line in out.splitlines() if line.startswith("Ran: "))
+    postfix.postconf(mynetworks=TRUSTED)
+    assert subprocess.run(ran, shell=True).returncode == 0
+    assert mynetworks(postfix) == AROUND
 
 
 def test_a_dry_run_shows_before_and_after_and_changes_nothing(

@@ -72,7 +72,16 @@ def relay(found: Relay, now: float) -> list[Line]:
         "trusted": f"TRUSTED: let in by {found.network} of mynetworks",
         "refused": "REFUSED: outside mynetworks, its tries failed",
     }[found.kind]
-    marks = [word for word, so in (("marked as honest", found.known), ("untrusted since", found.untrusted)) if so]
+    if found.kind == "open" and found.untrusted:
+        by = "UNTRUSTED: still accepted"
+    marks = [
+        word
+        for word, so in (
+            ("marked as honest", found.known),
+            ("untrusted since", found.untrusted and found.kind != "open"),
+        )
+        if so
+    ]
     sent = f"{count(found.messages)} to {plural(found.recipients, 'recipient')}" if found.messages else "none"
     return [
         (Cell("Without a login", "strong"),),

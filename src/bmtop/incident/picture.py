@@ -75,7 +75,8 @@ class Relay:
     """A client without a login whose mail, or tries, went elsewhere.
 
     `network` is the entry of mynetworks that lets a trusted one in; where that has gone since, it is the one
-    that did, and `untrusted` is True. A `known` relay was marked as an honest one: it is never `suspected`.
+    that did, and `untrusted` is True. An open one is `untrusted` where it goes on after it was. A `known` relay
+    was marked as an honest one: it is never `suspected`.
     """
 
     client: str

@@ -13,6 +13,7 @@ from bmtop.incident.selection import Network
 from bmtop.incident.sketch import Heaviest
 from bmtop.incident.steps import Steps
 from bmtop.incident.territory import Territory, address_of
+from bmtop.incident.watch import clock
 
 # Anybody can be refused, from any address: of more clients than these, those are told apart whose mail was accepted,
 # and those that tried most.
@@ -223,6 +224,7 @@ class Relays:
         figures = replace(state.activity.figures(self._limits), messages=messages, recipients=recipients, relay=True)
         verdict = judge(queued.figures(figures, self._owner), self._limits)
         is_open = kind == "open"
+        goes_on = self._goes_on(client) if is_open else None
         return Relay(
             client=client,
             name=state.name,
@@ -235,12 +237,22 @@ class Relays:
             last_seen=max(state.activity.last_seen, state.refused),
             first_seen=state.activity.first_seen or state.refused,
             known=known,
-            untrusted=entry is not None and self.territory.lets_in(client) is None,
+            untrusted=goes_on is not None or (entry is not None and self.territory.lets_in(client) is None),
             envelope_senders=counts.distinct("sender"),
-            reasons=(_OPEN, *verdict.reasons) if is_open else verdict.reasons,
+            reasons=(goes_on or _OPEN, *verdict.reasons) if is_open else verdict.reasons,
             suspicion=verdict.suspicion,
             suspected=not known and (is_open or verdict.suspected),
         )
+
+    def _goes_on(self, client: str) -> str | None:
+        """Return in words that a client was untrusted, where it was: whoever is still accepted after that is no slip.
+
+        Postfix keeps to what mynetworks was as long as a connection lasts.
+        """
+        if client not in self.untrusted:
+            return None
+        _, when = self.untrusted[client]
+        return f"untrusted {clock(when)}; its connection is still open, or another setting lets it in"
 
     def _elsewhere(self, state: _Client, kind: str) -> int:
         """Return the count of what still goes elsewhere."""

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bmtop.incident.events import Delivery
 from bmtop.incident.selection import network
+from bmtop.incident.watch import clock
 
 from .scribe import BOT, TRUSTED, Scribe, territory
 
@@ -130,6 +131,20 @@ def test_what_was_trusted_when_the_log_was_written_is_known_from_the_journal() -
     assert (log.relay(RELAY).kind, log.relay(RELAY).network) == ("trusted", TRUSTED)
     log.send(None, RELAY)
     assert log.relay(RELAY).kind == "open"
+
+
+def test_one_that_goes_on_after_it_was_untrusted_is_told_by_that_and_is_no_slip_in_the_configuration() -> None:
+    log = Scribe(ours=territory("192.0.2.0/26"))
+    when = log.now
+    log.incident.untrusted_relays({RELAY: (TRUSTED, when)})
+    log.send(None, RELAY)
+    log.send(None, BOT)
+    row, other = log.relay(RELAY), log.relay(BOT)
+    assert row.reasons[0].startswith(f"untrusted {clock(when)}; its connection is still open")
+    assert row.untrusted
+    assert row.suspected
+    assert other.reasons[0] == "outside mynetworks, and its mail for elsewhere was accepted"
+    assert not other.untrusted
 
 
 def test_a_domain_that_turns_out_to_be_ours_takes_its_mail_out() -> None:

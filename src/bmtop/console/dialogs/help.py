@@ -13,6 +13,7 @@ WORDS: Sequence[tuple[str, str]] = (
     ("failed", "failed logins before the first that succeeded"),
     ("OPEN", "outside mynetworks, and its mail for elsewhere was accepted"),
     ("TRUSTED", "inside mynetworks; the range that lets it in stands beside it"),
+    ("UNTRUSTED", "taken out of mynetworks; in red: its mail is still accepted"),
     ("KNOWN", "marked as an honest relay: never part of the alarm"),
     ("HOLDING", "what it newly queues is put on hold"),
     ("CONTAINING", "its runbook is under way; ALARM: it goes on all the same; CONTAINED: ten quiet minutes"),

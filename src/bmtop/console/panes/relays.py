@@ -18,7 +18,7 @@ def _kind(relay: Relay, mark: Cell | None) -> Cell:
     if mark is not None:
         return mark
     if relay.untrusted:
-        return Cell("UNTRUSTED", "good")
+        return Cell("UNTRUSTED", "alarm" if relay.kind == "open" else "good")
     return Cell("KNOWN", "dim") if relay.known else Cell(relay.kind.upper(), _KINDS[relay.kind])
 
 
