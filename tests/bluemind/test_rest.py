@@ -197,6 +197,14 @@ def test_the_key_does_not_follow_a_redirect(rest: Rest, service: Standin, core: 
         assert elsewhere.requests == []
 
 
+def test_a_key_file_that_is_not_there_is_no_matter_of_rights(rest: Rest, token: Path) -> None:
+    token.unlink()
+    sentence = failure(rest.mynetworks, Unreachable)
+    assert f"The key file {token} is not there" in sentence
+    assert "sudo" not in sentence, "root does not see it either"
+    assert "--bm-token" in sentence
+
+
 def test_a_service_that_is_down_is_named(token: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]

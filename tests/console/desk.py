@@ -101,6 +101,8 @@ class Desk:
         self.attacked: tuple[Attacked, ...] = ()
         self.blocked: tuple[Blocked, ...] = ()
         self.complete = True
+        self.log_time: float | None = NOW - 2
+        self.listed: float | None = NOW - 3
         self.comes_in: list[Message] = []
         self.not_listed = ""
         self.notifications: list[Message] = []
@@ -115,7 +117,7 @@ class Desk:
     def picture(self, now: float | None = None) -> Picture:
         return Picture(
             now or NOW, self.window, self.complete, self.queue, tuple(self.senders), tuple(self.relays),
-            tuple(self.failed), NOW - 2, NOW - 3, self.problems, self.attacked, self.blocked,
+            tuple(self.failed), self.log_time, self.listed, self.problems, self.attacked, self.blocked,
         )  # fmt: skip
 
     def login_detail(self, login: str) -> Detail:

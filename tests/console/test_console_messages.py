@@ -214,3 +214,15 @@ async def test_any_choice_leads_to_exactly_the_messages_that_are_ticked() -> Non
             await user.sees(f"Deleted {len(ticked)} of {len(ticked)}|nothing to purge")
         deleted = {m.id for plan in hands.plans for m in plan.messages}
         assert deleted == ticked
+
+
+async def test_what_is_not_known_of_the_queue_is_not_told_as_nothing() -> None:
+    desk = Desk()
+    async with console(desk) as user:
+        await user.press("d")
+        await user.sees(f"{STOLEN} has no message in the queue as it was last listed")
+        await user.press("escape")
+        desk.listed = None
+        await user.press("d")
+        screen = await user.sees(f"What {STOLEN} has in the queue is not known: it was not listed yet")
+        assert "has no message" not in screen

@@ -305,3 +305,18 @@ async def test_a_click_selects_and_a_double_click_opens_the_details() -> None:
         assert f"▸ {HONEST}" in user.screen()
         await user.pilot.click("#senders", offset=(5, 3), times=2)
         await user.sees("Sent in the window")
+
+
+async def test_a_log_of_which_no_line_was_read_is_not_told_as_quiet() -> None:
+    desk = Desk()
+    desk.senders, desk.relays, desk.failed = [], [], []
+    desk.log_time = None
+    desk.problems = ("The log /var/log/mail.log cannot be read (no such file or directory); name another with --log.",)
+    async with console(desk) as user:
+        screen = await user.sees("No log line was read yet, so nothing is known of this window")
+        assert screen.count("No log line was read yet, so nothing is known of this window") == 3
+        for quiet in ("No login has failed", "No login has sent", "No client without a login"):
+            assert quiet not in screen
+        desk.log_time, desk.problems = NOW - 2, ()
+        await user.look_again()
+        await user.sees("No login has failed in this window")

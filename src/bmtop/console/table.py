@@ -83,6 +83,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self.key = key
         self.empty = empty
         self.follow = follow
+        self._said_when_empty = empty
         self.sorted_by: Column[T] | None = None
         self.items: Sequence[T] = ()
         self.cursor = 0
@@ -130,12 +131,13 @@ class Table(ScrollView, Generic[T], can_focus=True):
         in_view = top <= self.cursor < top + self._page
         before = self.current
         at_end = self.follow and self.cursor >= len(self.items) - 1
-        was_empty = not self.items
+        said = None if self.items else self._said_when_empty
+        self._said_when_empty = self.empty
         self.items, self._now = items, now
         self.cursor = len(items) - 1 if at_end else self._found(before)
         self.cursor = max(0, self.cursor)
         grew = self._resize()
-        if self._measure() or was_empty != (not items):
+        if self._measure() or said != (None if items else self.empty):
             self.refresh()
         else:
             self.repaint()

@@ -32,6 +32,11 @@ async def messages(runner: Runner, action: MessageAction, target: Target) -> Non
         await runner.list_queue()
         found = await _selected(runner, wanted)
     if not found:
+        if runner.monitor.picture(runner.clock()).listed is None:
+            raise Refused(
+                f"What {target.name} has in the queue is not known: it was not listed yet;"
+                " see the problems above the panes."
+            )
         raise Refused(_nothing(target.name, wanted, await _spared(runner, wanted)))
     await _on(runner, action, target.name, wanted, found)
 

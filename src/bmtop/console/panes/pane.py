@@ -12,6 +12,9 @@ from bmtop.incident.picture import Picture
 
 T = TypeVar("T")
 
+UNREAD = "No log line was read yet, so nothing is known of this window."
+"""What a pane without a row says where there was no log to read, or nothing in it."""
+
 
 class Pane(Table[T]):
     """`one` is what a row is; its name stands in the border."""
@@ -50,7 +53,10 @@ class Pane(Table[T]):
     def fill(self, items: Sequence[T], picture: Picture, now: float) -> None:
         """Show the rows of `picture`."""
         self._reading = not picture.complete
-        self.empty = self._sentence_when_empty if picture.complete else "Reading back…"
+        if self._reading:
+            self.empty = "Reading back…"
+        else:
+            self.empty = UNREAD if picture.log_time is None else self._sentence_when_empty
         self.put(items, now)
 
     def put(self, items: Sequence[T], now: float) -> None:
