@@ -24,7 +24,7 @@ from bmtop.console import deeds, dialogs
 from bmtop.console.acting import Acting
 from bmtop.console.after_start import finish_start
 from bmtop.console.deeds.runner import READ_ONLY, UNDER_WAY, Runner
-from bmtop.console.overview import Overview
+from bmtop.console.overview import HIGH, WIDE, Overview
 from bmtop.console.ports import Monitor, Responder
 from bmtop.console.says import Says
 from bmtop.console.table import Table
@@ -81,9 +81,9 @@ class BmtopApp(App[None]):
         self._clock = clock
         self._reading: Worker[None] | None = None
         self._runner = Runner(self, monitor, responder, folder=folder or Path.cwd(), clock=clock)
-        # From 120 by 38 on, all panes are seen at once; below, one at a time.
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-high")]
+        # Where not all panes are seen at once, it is one at a time; below 20 lines, with the least around it.
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-tiny"), (20, "-short"), (HIGH, "-high")]
         self.set_class(mask, MASKED)
         self.register_theme(BMTOP)
         self.theme = BMTOP.name

@@ -37,6 +37,8 @@ from bmtop.incident.picture import Picture
 from bmtop.response.journal import actions
 
 WINDOWS = (300.0, 900.0, 3600.0, 21600.0, 86400.0)
+WIDE, HIGH = 120, 38
+"""Columns and lines from which on all panes are seen at once."""
 _FEW = 5  # lines of the log
 
 
@@ -51,7 +53,7 @@ class Overview(Acting):
         Binding("b", "blocked", "Blocked", tooltip="who refuses our mail: since when, how much, in which words"),
         Binding("tab", "pane(1)", "Next pane", show=False, key_display="tab", tooltip="to the next pane"),
         Binding("shift+tab", "pane(-1)", "Pane before", show=False, tooltip="to the pane before"),
-        Binding("escape", "clear", "Clear", show=False, tooltip="clear the filter of this pane"),
+        Binding("escape", "clear", "Clear", show=False, tooltip="clear the filter, or put a problem away"),
     ]
 
     def __init__(
@@ -69,6 +71,7 @@ class Overview(Acting):
         self._paused = False
         self._log_shown = -math.inf
         self._following = False
+        self._put_away: set[str] = set()
         self._current = 0
         self._selected: Target | None = None
         self.broken = ""
@@ -152,8 +155,10 @@ class Overview(Acting):
 
     def _fill(self, now: float) -> None:
         picture = self._picture
-        troubles = [f"{c.name}: {c.problem}" for c in self._runner.containments if c.problem]
-        problems = tuple(filter(None, (self.broken, *troubles, *picture.problems)))
+        troubles = self._troubles()
+        self._put_away &= set(troubles)
+        told = [f"{trouble} (escape puts it away)" for trouble in troubles if trouble not in self._put_away]
+        problems = tuple(filter(None, (self.broken, *told, *picture.problems)))
         self.query_one(Problems).fill(problems, picture.blocked, now)
         self.query_one(Gauge).fill(picture, now)
         self.query_one(Senders).fill(picture.senders, picture, now)
@@ -162,6 +167,9 @@ class Overview(Acting):
         gauge = picture.queue
         if gauge is not None and self._alert.heard(gauge.state):
             self.app.bell()
+            if self.app.size.width < WIDE or self.app.size.height < HIGH:
+                # It would lie over the one pane that is seen; the gauge says the same.
+                return
             self.notify(
                 f"{gauge.total:,} messages queued, {against(gauge)}.",
                 title="Queue CRITICAL",
@@ -169,6 +177,10 @@ class Overview(Acting):
                 timeout=10,
                 markup=False,
             )
+
+    def _troubles(self) -> list[str]:
+        """Return what keeps a containment from doing its work, a sentence each."""
+        return [f"{c.name}: {c.problem}" for c in self._runner.containments if c.problem]
 
     def _modes(self) -> tuple[str, ...]:
         modes = {
@@ -258,6 +270,10 @@ class Overview(Acting):
         needle.focus()
 
     def action_clear(self) -> None:
+        """Clear the filter; where there is none, put away the problems of containments, until there is another."""
+        if not self._pane.needle:
+            self._put_away = set(self._troubles())
+            self._fill(self._clock())
         self.query_one("#needle", Input).value = ""
         self._pane.filter("")
         self._end_filter()

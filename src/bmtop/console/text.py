@@ -1,6 +1,7 @@
 """The one way of outside text onto the screen: visible, masked where asked, and never markup."""
 
 import re
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple, Protocol, cast
 
@@ -73,6 +74,11 @@ def _line(on: DOMNode, line: str | Cell | Line) -> Content:
         return Content(shown(line, on))
     cells: Iterable[Cell] = (line,) if isinstance(line, Cell) else line
     return Content.assemble(*((shown(cell.text, on), _STYLES[cell.kind]) for cell in cells))
+
+
+def wrapped(text: str, width: int, most: int | None = None) -> list[str]:
+    """Return `text` in rows of at most `width` characters, `most` of them; what does not fit ends in `…`."""
+    return textwrap.wrap(text, max(width, 10), max_lines=most, placeholder=" …") or [""]
 
 
 def fit(text: str, width: int, right: bool = False) -> str:

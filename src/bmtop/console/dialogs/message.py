@@ -20,12 +20,12 @@ def columns(ticked: Callable[[Message], bool]) -> list[Column[Message]]:
     return [
         Column("", lambda m, now: Cell("[x]" if ticked(m) else "[ ]"), 3),
         Column("id", lambda m, now: Cell(m.id), 11, share=1, most=18),
-        Column("queue", lambda m, now: Cell(m.queue, "warn" if m.queue == "hold" else "dim"), 8, rank=2),
-        Column("age", lambda m, now: Cell(age(now - m.arrival)), 6, right=True),
-        Column("size", lambda m, now: Cell(size(m.size)), 8, right=True),
-        Column("client", lambda m, now: Cell(m.client or NONE), 14, share=1, most=39),
+        Column("queue", lambda m, now: Cell(m.queue, "warn" if m.queue == "hold" else "dim"), 8, rank=5),
+        Column("age", lambda m, now: Cell(age(now - m.arrival)), 6, right=True, rank=3),
+        Column("size", lambda m, now: Cell(size(m.size)), 8, right=True, rank=4),
+        Column("client", lambda m, now: Cell(m.client or NONE), 14, share=1, most=39, rank=2),
         Column("sender", lambda m, now: Cell(sender(m)), 12, share=2),
-        Column("recipients", lambda m, now: Cell(", ".join(m.recipients)), 12, share=3),
+        Column("recipients", lambda m, now: Cell(", ".join(m.recipients)), 12, share=3, rank=1),
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from bmtop.console.containments import Containment
 from bmtop.console.says import Says
-from bmtop.console.text import Cell, Line
+from bmtop.console.text import Cell, Line, wrapped
 
 MOST = 3
 
@@ -20,10 +20,29 @@ def lines(containments: Iterable[Containment]) -> list[Line]:
     if len(told) > MOST:
         told = [*told[: MOST - 1], (Cell(f"and {len(told) - MOST + 1} more: c on its row shows them", "alarm"),)]
     if alarmed:
-        missing = alarmed[0].missing
-        does = missing.title if missing else "shows its runbook"
-        told.append((Cell("!", "strong"), Cell(f"  {does} ({alarmed[0].name})")))
+        told.append((Cell("!", "strong"), Cell(f"  {_does(alarmed[0])} ({alarmed[0].name})")))
     return told
+
+
+def short(containments: Iterable[Containment], width: int, rows: int) -> list[Line]:
+    """Return the same for a small terminal: the first alarm in so many `rows`, and a line for the rest."""
+    alarmed = [found for found in containments if found.alarms]
+    if not alarmed:
+        return []
+    first = alarmed[0]
+    told: list[Line] = [
+        (Cell("" if number else "ALARM ", "alarm"), Cell(row, "alarm"))
+        for number, row in enumerate(wrapped(f"{first.name}: {first.alarms[0]}", width - len("ALARM "), rows))
+    ]
+    others = sum(len(found.alarms) for found in alarmed) - 1
+    more = f" · {others} more: c" if others else ""
+    told.append((Cell("!", "strong"), Cell(f"  {_does(first)}{more}")))
+    return told
+
+
+def _does(alarmed: Containment) -> str:
+    """Return what `!` does about this one."""
+    return alarmed.missing.title if alarmed.missing else "shows its runbook"
 
 
 class Banner(Says):
@@ -31,6 +50,10 @@ class Banner(Says):
         super().__init__(id="alarm")
 
     def fill(self, containments: Iterable[Containment]) -> None:
-        told = lines(containments)
+        room = self.app.size.width - 2
+        if self.screen.has_class("-tiny"):
+            told = short(containments, room, 1)
+        else:
+            told = short(containments, room, 2) if self.screen.has_class("-short") else lines(containments)
         self.display = bool(told)
         self.say(*told)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bmtop.console.figures import clock
 from bmtop.console.says import Says
-from bmtop.console.text import Cell, Line
+from bmtop.console.text import Cell, Line, wrapped
 from bmtop.incident.picture import Blocked
 
 MOST = 3
@@ -24,11 +24,25 @@ def lines(problems: Sequence[str], blocked: Sequence[Blocked], now: float) -> li
     return told
 
 
+def short(problems: Sequence[str], blocked: Sequence[Blocked], width: int) -> list[Line]:
+    """Return the same in two rows, for a small terminal: the first problem, and who refuses our mail."""
+    told: list[Line] = []
+    if problems:
+        number = f"1 of {len(problems)}: " if len(problems) > 1 else ""
+        rows = wrapped(f"{number}{problems[0]}", width - len("PROBLEM "), 1 if blocked else 2)
+        told += [(Cell("" if n else "PROBLEM ", "alarm"), Cell(row)) for n, row in enumerate(rows)]
+    if blocked:
+        more = f" and {len(blocked) - 1} more" if len(blocked) > 1 else ""
+        told.append((Cell("BLOCKED ", "warn"), Cell(f"by {blocked[0].who}{more}; b: more")))
+    return told
+
+
 class Problems(Says):
     def __init__(self) -> None:
         super().__init__(id="problems")
 
     def fill(self, problems: Sequence[str], blocked: Sequence[Blocked], now: float) -> None:
-        told = lines(problems, blocked, now)
+        small = self.screen.has_class("-short") or self.screen.has_class("-tiny")
+        told = short(problems, blocked, self.app.size.width - 2) if small else lines(problems, blocked, now)
         self.display = bool(told)
         self.say(*told)
