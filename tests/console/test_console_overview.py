@@ -320,3 +320,14 @@ async def test_a_log_of_which_no_line_was_read_is_not_told_as_quiet() -> None:
         desk.log_time, desk.problems = NOW - 2, ()
         await user.look_again()
         await user.sees("No login has failed in this window")
+
+
+@pytest.mark.parametrize("width", [200, 140, 80])
+async def test_the_head_of_the_sorted_column_is_whole_and_says_so(width: int) -> None:
+    async with console(Desk(), size=(width, 45)) as user:
+        for title in ("login", "messages"):
+            await user.press("s")
+            await user.sees(f"by {title}")
+            assert f"▾{title} " in user.line("  why"), "its mark cuts no title"
+        await user.press("s")
+        assert "▾messages" not in user.screen()

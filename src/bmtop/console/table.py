@@ -228,8 +228,9 @@ class Table(ScrollView, Generic[T], can_focus=True):
         style = self._style("head")
         segments = [Segment(" ", style)]
         for column, room in self._fitted:
-            title = column.title + ("▾" if column is self.sorted_by else "")
-            segments.append(Segment(f" {fit(title, room, column.right)}", style))
+            # The mark takes the cell between two columns, so that it cuts no title.
+            title = ("▾" if column is self.sorted_by else " ") + column.title
+            segments.append(Segment(fit(title, room + 1, column.right), style))
         return Strip(segments).adjust_cell_length(width, style)
 
     def _style(self, name: str) -> Style:
