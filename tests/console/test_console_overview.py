@@ -331,3 +331,17 @@ async def test_the_head_of_the_sorted_column_is_whole_and_says_so(width: int) ->
             assert f"▾{title} " in user.line("  why"), "its mark cuts no title"
         await user.press("s")
         assert "▾messages" not in user.screen()
+
+
+async def test_what_was_done_is_not_cut_where_there_is_room() -> None:
+    desk = Desk()
+    hands = Hands(desk)
+    names = ("keep holding", "end connections", "trust again", "mark as known", "stop holding")
+    hands.entries = [Entry(str(n), NOW, "root", name, STOLEN, "done", "Done.") for n, name in enumerate(names)]
+    async with console(desk, hands) as user:
+        await user.sees("Done.")
+        for _ in range(4):
+            await user.press("tab")
+        for name in reversed(names):
+            await user.sees(rf"▸ \d.* root +{name} +{STOLEN}")
+            await user.press("up")

@@ -13,7 +13,7 @@ STATES: dict[str, Kind] = {"begun": "warn", "done": "good", "failed": "alarm"}
 COLUMNS: Sequence[Column[Entry]] = (
     Column("time", lambda e, now: Cell(clock(e.time, now), "dim"), 8, share=1, most=19),
     Column("who", lambda e, now: Cell(e.who), 6, share=1, most=12, rank=2),
-    Column("action", lambda e, now: Cell(e.action), 8),
+    Column("action", lambda e, now: Cell(e.action), 8, share=2, most=20),
     Column("about", lambda e, now: Cell(e.target), 12, share=2, most=36, rank=1),
     Column("state", lambda e, now: Cell(e.state, STATES.get(e.state, "")), 6),
     Column("result", lambda e, now: Cell(e.sentence), 16, share=5),
