@@ -345,3 +345,16 @@ async def test_what_was_done_is_not_cut_where_there_is_room() -> None:
         for name in reversed(names):
             await user.sees(rf"▸ \d.* root +{name} +{STOLEN}")
             await user.press("up")
+
+
+async def test_the_help_is_read_from_its_end_and_its_lines_are_set_in() -> None:
+    async with console(Desk(), size=(80, 24)) as user:
+        await user.press("question_mark")
+        await user.sees("─ Keys")
+        await user.press("end")
+        screen = await user.sees("outside mynetworks, and its tries were refused")
+        starts = {line[2:] for line in screen.splitlines() if line.startswith("│ ") and line[2] != " "}
+        assert not any(line.strip("│ ") for line in starts if not line.startswith("Words")), starts
+        await user.press("home")
+        await user.sees("Contain ")
+        await user.sees("tries were refused", gone=True)

@@ -30,6 +30,10 @@ class Says(Static):
             self._said = saying
             self.update(content(self, *lines), layout=not self.FIXED)
 
+    def to_fit(self, make: Callable[[int], Sequence[Line]]) -> None:
+        """Show the lines that `make` returns for the width there is, once there is one."""
+        self._make = make
+
     def fit(self, make: Callable[[int], Sequence[Line]]) -> None:
         """Show the lines that `make` returns for the width there is, now and after a change of size."""
         self._make = make

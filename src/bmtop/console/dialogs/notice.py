@@ -22,6 +22,8 @@ class Notice(Dialog[bool]):
         Binding("up", "scroll(-1)", "Scroll", show=False),
         Binding("pagedown", "scroll(10)", "Scroll", show=False),
         Binding("pageup", "scroll(-10)", "Scroll", show=False),
+        Binding("home", "scroll_to(0)", "Begin", show=False),
+        Binding("end", "scroll_to(1)", "End", show=False),
     ]
 
     def __init__(
@@ -30,12 +32,20 @@ class Notice(Dialog[bool]):
         super().__init__(heading, alarm=alarm, tall=tall)
         self._lines = lines
 
+    def words(self) -> Says:
+        """Return what is to be read."""
+        return Says(*self._lines)
+
     def inside(self) -> Iterable[Widget]:
-        yield VerticalScroll(Says(*self._lines), classes="words", can_focus=False)
+        yield VerticalScroll(self.words(), classes="words", can_focus=False)
         yield buttons(("cancel", "Close"))
 
     def action_scroll(self, by: int) -> None:
         self.query_one(".words").scroll_relative(y=by, animate=False)
+
+    def action_scroll_to(self, end: int) -> None:
+        words = self.query_one(".words")
+        words.scroll_to(y=end * words.max_scroll_y, animate=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.action_cancel()
