@@ -46,6 +46,7 @@ class Monitor(Reading):
         self._drawing = asyncio.Lock()
         self._news = asyncio.Event()
         self._listings: set[asyncio.Task[None]] = set()
+        self._listed_at = 0.0
         self._follower: asyncio.Task[None] | None = None
 
     @property
@@ -193,30 +194,31 @@ class Monitor(Reading):
                 added, gone = await asyncio.to_thread(look)
             except CommandFailed as error:
                 self._problems["listing"] = str(error)
-                if self._opened:
-                    await self._tell((), ())
+                if self._opened and self._told is not self._incident:
+                    await self._tell((), (), self._listed_at)
             else:
                 self._problems["listing"] = ""
-                await self._tell(added, gone)
+                self._listed_at = self._clock()
+                await self._tell(added, gone, self._listed_at)
                 self._problems["envelopes"] = self._census.problem
                 if added or gone or not self._opened:
                     self._listed(*await asyncio.to_thread(size_and_oldest, self.messages))
                     self._news.set()
             self._asked_for_queue = True
 
-    async def _tell(self, added: Sequence[Message], gone: Sequence[Message]) -> None:
-        """Tell the incident what is new in the queue, in steps; one that knows nothing yet, everything."""
+    async def _tell(self, added: Sequence[Message], gone: Sequence[Message], listed: float) -> None:
+        """Tell the incident what was new in the queue then, in steps; one that knows nothing yet, everything."""
         incident = self._incident
         if self._told is not incident:
             added, gone = tuple(self.messages.values()), ()
         for first in range(0, len(gone), _AT_ONCE):
-            incident.queued(self._clock(), (), gone[first : first + _AT_ONCE])
+            incident.queued(listed, (), gone[first : first + _AT_ONCE])
             await asyncio.sleep(0)
         for first in range(0, len(added), _AT_ONCE):
-            incident.queued(self._clock(), added[first : first + _AT_ONCE], ())
+            incident.queued(listed, added[first : first + _AT_ONCE], ())
             await asyncio.sleep(0)
         # An empty queue is known, too.
-        incident.queued(self._clock(), (), ())
+        incident.queued(listed, (), ())
         self._told = incident
 
     # The configuration

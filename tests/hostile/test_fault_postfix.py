@@ -85,6 +85,12 @@ async def test_without_the_queues_folder_that_is_said_and_the_log_goes_on(postfi
         try:
             picture = await until(found, lambda p: bool(p.problems))
             assert messages(picture) == messages(first)
+            listed = picture.listed
+            assert await found.refresh() != ""
+            assert found.picture().listed == listed, "what failed is no listing"
+            found.window = 7200.0
+            anew = await until(found, lambda p: p.complete and p.window == 7200.0 and total(p) == queued)
+            assert anew.listed == listed
             for action in ("purge", "hold", "release"):
                 done = await asyncio.to_thread(bmtop, on(postfix, action, f"--login={ALICE}", "--yes"))
                 assert done.returncode in (2, 4), done.stderr

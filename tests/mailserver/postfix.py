@@ -216,10 +216,16 @@ class Postfix:
         wait_until(lambda: not any(has_files(folder) for folder in moving), seconds, "the queue is at rest")
         # postlogd(8) writes what it is sent in that order, and a moment later.
         last = f"at rest {time.monotonic_ns()}"
-        with self.log.open("rb") as log:
-            log.seek(0, os.SEEK_END)
-            run("postlog", "-c", str(self.etc), last)
-            wait_until(lambda: last.encode() in log.read(), seconds, "all is in the log")
+        run("postlog", "-c", str(self.etc), last)
+        wait_until(lambda: self._has_logged(last), seconds, "all is in the log")
+
+    def _has_logged(self, text: str) -> bool:
+        """Whether that is in the log, or in one that was rotated meanwhile."""
+        for log in self.folder.glob(f"{self.log.name}*"):
+            with contextlib.suppress(OSError):
+                if text.encode() in log.read_bytes():
+                    return True
+        return False
 
     def _sink(self, *options: str) -> int:
         """Start an SMTP server that keeps nothing (smtp-sink(1)), and return its port."""
