@@ -97,6 +97,47 @@ async def test_more_than_a_hundred_need_the_number_typed() -> None:
         await user.sees("Deleted 101 of 101")
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("tab", "enter", *"150", "enter", "enter"),
+        ("tab", "enter", *"150", "enter", "y"),
+        ("tab", "enter", "shift+tab", "y", *"150", "enter", "enter"),
+        ("tab", *"150", "enter", "enter"),
+        ("tab", *"150", "enter", "y"),
+    ],
+)
+async def test_whoever_chose_hold_does_not_purge_by_typing_the_number(keys: tuple[str, ...]) -> None:
+    hands = Hands(desk := queue(150))
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees(r"Cancel +Hold 150 +Purge 150")
+        for key in keys:
+            await user.press(key)
+            await user.pilot.pause()
+        await user.sees("Put on hold 150 of 150")
+    assert [p.action for p in hands.plans] == ["hold"]
+    assert len(desk.messages) == 153, "nothing was deleted"
+
+
+async def test_that_the_number_is_missing_is_said_with_the_action_it_is_for() -> None:
+    async with console(queue(150)) as user:
+        await user.press("d", "tab", "enter")
+        await user.sees("type 150 here, then confirm Hold")
+        await user.pilot.click("#purge")
+        await user.sees("type 150 here, then confirm Purge")
+
+
+async def test_yes_does_what_the_button_with_the_focus_does() -> None:
+    hands = Hands(desk := queue(3))
+    async with console(desk, hands) as user:
+        await user.press("d")
+        await user.sees("3 of 3 messages chosen")
+        await user.press("tab", "y")
+        await user.sees("Put on hold 3 of 3")
+    assert [p.action for p in hands.plans] == ["hold"]
+
+
 async def test_a_hundred_need_no_number() -> None:
     async with console(queue(100)) as user:
         await user.press("d")

@@ -81,6 +81,7 @@ class Messages(Dialog[Plan]):
         self._errand = errand
         self._choice = Choice(errand.wanted, errand.messages, errand.bounces(errand.wanted, errand.messages))
         self._subjects: dict[QueueId, str] = {}
+        self._meant: MessageAction = errand.action
         self._needle = ""
         self._error = ""
         self._applied: Mapping[str, str] | None = None
@@ -97,7 +98,9 @@ class Messages(Dialog[Plan]):
         search.display = False
         yield search
         yield Says(id="says")
-        yield Input(compact=True, id="count", placeholder="type the number that stands on the button")
+        # The digit that brings the focus stands there before the focus does, and must not be replaced by the next.
+        placeholder = "type the number that stands on the button"
+        yield Input(compact=True, id="count", placeholder=placeholder, select_on_focus=False)
         yield buttons(
             ("cancel", "Cancel"),
             *((action, _VERBS[action]) for action in self._errand.actions),
@@ -284,6 +287,7 @@ class Messages(Dialog[Plan]):
         field = self.query_one("#count", Input)
         typed = event.character or ""
         if typed.isdigit() and typed.isascii() and field.display and not isinstance(self.focused, Input):
+            self._mean(self.focused)
             field.focus()
             field.insert_text_at_cursor(typed)
             event.stop()
@@ -295,22 +299,31 @@ class Messages(Dialog[Plan]):
             self._table.focus()
             self.action_search_next()
         elif event.input.id == "count":
-            self.query_one(f"#{self._errand.action}").focus()
+            self.query_one(f"#{self._meant}").focus()
         else:
             self._table.focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        for action in self._errand.actions:
-            if event.button.id == action:
-                self._confirm(action)
-                return
-        self.action_cancel()
+        if self._mean(event.button):
+            self._confirm()
+        else:
+            self.action_cancel()
 
     def action_confirm(self) -> None:
-        self._confirm(self._errand.action)
+        self._mean(self.focused)
+        self._confirm()
 
-    def _confirm(self, action: MessageAction) -> None:
-        """End with the plan, as it is on the screen; or say what is still missing."""
+    def _mean(self, widget: Widget | None) -> bool:
+        """Mean, from now on, the action whose button that is, if it is one; tell whether it is."""
+        for action in self._errand.actions:
+            if widget is not None and widget.id == action:
+                self._meant = action
+                return True
+        return False
+
+    def _confirm(self) -> None:
+        """End with the plan for what is meant, as it is on the screen; or say what is still missing."""
+        action = self._meant
         if self._error:
             self._say(Cell(self._error, "alarm"))
             return
@@ -319,12 +332,14 @@ class Messages(Dialog[Plan]):
             return
         plan = self._choice.plan(action)
         number = len(plan.messages)
-        typed = self.query_one("#count", Input).value
+        field = self.query_one("#count", Input)
         if not number:
             self._say(Cell(f"There is nothing to {action} in what is chosen.", "alarm"))
-        elif number > TYPED_ABOVE and not self._errand.read_only and _digits(typed) != str(number):
-            self._say(Cell(f"More than {TYPED_ABOVE} messages: type {number:,} here, then confirm again.", "alarm"))
-            self.query_one("#count").focus()
+        elif number > TYPED_ABOVE and not self._errand.read_only and _digits(field.value) != str(number):
+            missing = f"More than {TYPED_ABOVE} messages: type {number:,} here, then confirm {_VERBS[action]}."
+            self._say(Cell(missing, "alarm"))
+            field.select_all()
+            field.focus()
         else:
             self.dismiss(plan)
 
