@@ -16,6 +16,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.widgets import Input
 from textual.worker import Worker, WorkerFailed, WorkerState
 
 from bmtop import console, fault
@@ -141,6 +142,17 @@ class BmtopApp(App[None]):
         except ImportError as error:
             self._runner.say_fault(error)
             return True
+
+    async def _check_bindings(self, key: str, priority: bool = False) -> bool:
+        """Over the panes, do at once what a key is for, so that it acts on what the keys before it have left.
+
+        Textual would send it through what has the focus first, while the next keys follow; what is typed into
+        a field goes there.
+        """
+        if await super()._check_bindings(key, priority):
+            return True
+        at_once = priority and self.screen is self._overview and not isinstance(self.focused, Input)
+        return at_once and await super()._check_bindings(key)
 
     def action_mask(self) -> None:
         self.toggle_class(MASKED)

@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.widgets import Input
+from textual.widget import Widget
 
 from bmtop import console
 from bmtop.console import blocked, dialogs
@@ -23,6 +22,7 @@ from bmtop.console.panes.gauge import Gauge, against
 from bmtop.console.panes.journal import Journal
 from bmtop.console.panes.keybar import KeyBar
 from bmtop.console.panes.log import KEPT, LiveLog
+from bmtop.console.panes.needle import Needle
 from bmtop.console.panes.pane import Pane
 from bmtop.console.panes.problems import Problems
 from bmtop.console.panes.relays import Relays
@@ -43,7 +43,7 @@ _FEW = 5  # lines of the log
 
 
 class Overview(Acting):
-    AUTO_FOCUS = "#senders"
+    AUTO_FOCUS = ".-current"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/", tooltip="only rows that name a text"),
         Binding("s", "sort", "Sort", tooltip="sort by the next column; a click on a column's head does it as well"),
@@ -106,9 +106,7 @@ class Overview(Acting):
             yield FailedLogins()
             yield LiveLog()
             yield Journal()
-        needle = Input(compact=True, id="needle", placeholder="only rows that name…   enter keeps it, escape clears it")
-        needle.display = False
-        yield needle
+        yield Needle()
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -198,11 +196,20 @@ class Overview(Acting):
     def _go(self, index: int) -> None:
         """Go to the pane at `index`; where the terminal is small, it is the one that is seen."""
         panes = self._panes
-        self._current = index % len(panes)
-        for number, pane in enumerate(panes):
-            pane.set_class(number == self._current, "-current")
-        self._pane.focus()
-        self._select()
+        self.set_focus(panes[index % len(panes)])
+
+    def set_focus(self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False) -> None:
+        """Move the focus, and at once make the pane that gets it the current one: the event about it comes late."""
+        super().set_focus(widget, scroll_visible, from_app_focus)
+        if isinstance(widget, Pane):
+            # What was selected in the pane that is left.
+            self._select()
+            panes = self._panes
+            self._current = panes.index(widget)
+            for pane in panes:
+                pane.set_class(pane is widget, "-current")
+            self.query_one(Needle).close()
+            self._select()
 
     def action_pane(self, by: int) -> None:
         self._go(self._current + by)
@@ -211,11 +218,6 @@ class Overview(Acting):
     def on_tabs_picked(self, event: Tabs.Picked) -> None:
         self._go(event.index)
         self.look()
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        panes = self._panes
-        if isinstance(event.widget, Pane) and event.widget is not self._pane:
-            self._go(panes.index(event.widget))
 
     def on_table_moved(self, event: Table.Moved) -> None:
         self._select()
@@ -229,7 +231,9 @@ class Overview(Acting):
                 self.query_one(LiveLog).follow_target(target, self._clock())
 
     async def on_table_chosen(self, event: Table.Chosen) -> None:
-        await self.run_action("details")
+        # Another pane may have become the current one meanwhile.
+        if event.table is self._pane:
+            await self.run_action("details")
 
     def action_details(self) -> None:
         pane = self._pane
@@ -264,27 +268,17 @@ class Overview(Acting):
         self.look()
 
     def action_filter(self) -> None:
-        needle = self.query_one("#needle", Input)
-        needle.value = self._pane.needle
-        needle.display = True
-        needle.focus()
+        needle = self.query_one(Needle)
+        needle.open(self._pane)
+        self.set_focus(needle)
 
     def action_clear(self) -> None:
         """Clear the filter; where there is none, put away the problems of containments, until there is another."""
         if not self._pane.needle:
             self._put_away = set(self._troubles())
             self._fill(self._clock())
-        self.query_one("#needle", Input).value = ""
         self._pane.filter("")
-        self._end_filter()
+        self.set_focus(self._pane)
 
-    def _end_filter(self) -> None:
-        self.query_one("#needle").display = False
-        self._pane.focus()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        if event.input.display:
-            self._pane.filter(event.value)
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        self._end_filter()
+    def on_input_submitted(self) -> None:
+        self.set_focus(self._pane)

@@ -1,7 +1,9 @@
 """A pane with a table: sorted, filtered, and saying how old it is and what is missing."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from bmtop.console.columns import Column, arranged, naming
 from bmtop.console.figures import plural
@@ -9,6 +11,9 @@ from bmtop.console.table import Table
 from bmtop.console.target import Target
 from bmtop.console.text import content
 from bmtop.incident.picture import Picture
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -49,6 +54,10 @@ class Pane(Table[T]):
 
     def on_resize(self) -> None:
         self.rearrange()
+
+    def blur(self) -> Self:
+        """Leave the focus where it is: that a pane was hidden is told late, when it may be the current one again."""
+        return self
 
     def fill(self, items: Sequence[T], picture: Picture, now: float) -> None:
         """Show the rows of `picture`."""
