@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Button, ProgressBar
 
@@ -16,7 +16,7 @@ from bmtop.console.steps import Steps
 class ProgressDialog(Dialog[None]):
     """Ends by itself soon after `over` is set; where another screen lies over it by then, once that has ended."""
 
-    BINDINGS: ClassVar[list[BindingType]] = []
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Stop")]
 
     def __init__(self, heading: str, steps: Steps, stoppable: bool) -> None:
         super().__init__(heading)
@@ -25,7 +25,7 @@ class ProgressDialog(Dialog[None]):
         self.over = False
 
     def inside(self) -> Iterable[Widget]:
-        yield Says(id="step")
+        yield Says(id="far")
         yield ProgressBar(show_eta=False)
         if self._stoppable:
             yield buttons(("cancel", "Stop"))
@@ -45,14 +45,16 @@ class ProgressDialog(Dialog[None]):
         done, total, step = self._steps.newest
         far = f" {count(done)} of {count(total)}" if total else ""
         says = "Stopping at the next safe moment…" if self._steps.stopped else f"{step}{far}"
-        self.query_one("#step", Says).say(says)
+        self.query_one("#far", Says).say(says)
         self.query_one(ProgressBar).update(total=total or None, progress=done)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        return action != "cancel" or self._stoppable
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.action_cancel()
 
     def action_cancel(self) -> None:
         """Ask the action to stop; the dialog ends when it has."""
-        if self._stoppable:
-            self._steps.stopped = True
-            self._tell()
+        self._steps.stopped = True
+        self._tell()
