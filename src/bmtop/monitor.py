@@ -46,7 +46,8 @@ class Monitor(Reading):
         self._drawing = asyncio.Lock()
         self._news = asyncio.Event()
         self._listings: set[asyncio.Task[None]] = set()
-        self._listed_at = 0.0
+        self.as_of = 0.0
+        """When the listing that `messages` are from began, in epoch seconds."""
         self._follower: asyncio.Task[None] | None = None
 
     @property
@@ -190,16 +191,17 @@ class Monitor(Reading):
 
     async def _refresh(self, look: Callable[[], Change]) -> None:
         async with self._listing:
+            began = self._clock()
             try:
                 added, gone = await asyncio.to_thread(look)
             except CommandFailed as error:
                 self._problems["listing"] = str(error)
                 if self._opened and self._told is not self._incident:
-                    await self._tell((), (), self._listed_at)
+                    await self._tell((), (), self.as_of)
             else:
+                self.as_of = began
                 self._problems["listing"] = ""
-                self._listed_at = self._clock()
-                await self._tell(added, gone, self._listed_at)
+                await self._tell(added, gone, began)
                 self._problems["envelopes"] = self._census.problem
                 if added or gone or not self._opened:
                     self._listed(*await asyncio.to_thread(size_and_oldest, self.messages))

@@ -90,6 +90,7 @@ class Desk:
     def __init__(self, *messages: Message) -> None:
         self.accounts = Accounts("example.com")
         self.window = 900.0
+        self.as_of = NOW
         self.messages: dict[QueueId, Message] = {m.id: m for m in messages}
         self.lines: list[str] = []
         stolen = sender(STOLEN, 12, reasons=("12 failed logins before",), suspected=True)

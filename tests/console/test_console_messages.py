@@ -5,9 +5,11 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from textual.widgets import Input
 
 from bmtop.console.dialogs.messages import Messages
+from bmtop.console.figures import clock
 from bmtop.server import CommandFailed
 from tests.console.desk import BOT, NOW, OFFICE, STOLEN, Desk, Hands, User, console, message, queue
 
@@ -135,6 +137,34 @@ async def test_bounces_are_a_group_of_their_own_and_not_ticked() -> None:
         await user.press("y")
         await user.sees("Deleted 2 of 2")
     assert len(hands.plans[0].messages) == 2
+
+
+async def test_the_figures_of_the_list_agree_with_each_other_and_with_its_rows() -> None:
+    desk = Desk(message(10), message(239))
+    desk.notifications = [message(500, None, sender=""), message(11, None, sender="")]
+    async with console(desk) as user:
+        await user.press("d")
+        screen = await user.sees("2 of 2 messages chosen")
+        assert "2 bounces that Postfix made for them, and for such mail before: b" in screen
+        assert "the oldest came 3 min ago" in screen
+        assert re.search(r"deferred +3 min ", user.line(str(message(239).id))), screen
+        await user.press("b")
+        screen = await user.sees("4 of 4 messages chosen")
+        assert "the oldest came 8 min ago" in screen
+        await user.pilot.click("#since")
+        await user.type("60s")
+        await user.sees("3 of 4 messages chosen")
+
+
+@pytest.mark.parametrize(("listed", "moment"), [(6, 6), (20, 10)])
+async def test_the_list_is_as_of_the_moment_when_the_queue_was_listed(listed: int, moment: int) -> None:
+    desk = Desk(message(10), message(30))
+    desk.as_of = NOW - listed
+    async with console(desk) as user:
+        await user.press("d")
+        await user.sees("2 of 2 messages chosen")
+        said = f"As listed at {clock(NOW - moment, NOW)}: what came in later is not part of it"
+        assert said in user.screen(), "what is in the list did not come later"
 
 
 async def test_the_subject_narrows_too() -> None:

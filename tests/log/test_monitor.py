@@ -249,6 +249,19 @@ async def test_a_refresh_that_nobody_waits_for_any_more_is_still_counted(tmp_pat
     assert found._told is found._incident
 
 
+async def test_the_queue_is_as_of_the_moment_when_its_listing_began(tmp_path: Path) -> None:
+    queue_of(tmp_path, 5)
+    program(tmp_path, "postqueue", f"sleep 0.3; exec cat {tmp_path / 'queue'}")
+    found = monitor(tmp_path)
+    before = time.time()
+    await found.refresh()
+    listed = found.as_of
+    assert before <= listed < before + 0.3, "what comes in while it is listed need not be in it"
+    program(tmp_path, "postqueue", "exit 1")
+    await found.refresh()
+    assert (found.as_of, len(found.messages)) == (listed, 5), "the messages are as old as they were"
+
+
 async def test_a_large_queue_is_told_in_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     queue_of(tmp_path, 5000)
     program(tmp_path, "postqueue", f"exec cat {tmp_path / 'queue'}")

@@ -44,6 +44,17 @@ class Choice:
         return [*self._kept, *self.bounces] if self.with_bounces else self._kept
 
     @property
+    def oldest(self) -> int:
+        """When the first of what is listed came in, in epoch seconds; a bounce may be older than all that is there."""
+        firsts = (self._kept[:1], self.bounces[:1] if self.with_bounces else ())
+        return min(first.arrival for group in firsts for first in group)
+
+    @property
+    def total(self) -> int:
+        """How many could be chosen."""
+        return len(self.frozen) + (len(self.bounces) if self.with_bounces else 0)
+
+    @property
     def _chosen(self) -> Sequence[Message]:
         unticked = self._unticked
         return [m for m in self.listed if m.id not in unticked] if unticked else self.listed

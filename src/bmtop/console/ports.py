@@ -30,6 +30,10 @@ class Monitor(Protocol):
     def messages(self) -> Mapping[QueueId, Message]:
         """The queue as last listed, envelopes included."""
 
+    @property
+    def as_of(self) -> float:
+        """When that listing began, in epoch seconds."""
+
     def bounces(self, wanted: Filter, chosen: Collection[Message]) -> tuple[Message, ...]:
         """Return Postfix's own notifications about mail that `wanted` means, among it the `chosen` messages."""
 

@@ -61,6 +61,11 @@ def _nothing(name: str, wanted: Filter, spared: int) -> str:
     return f"{name} has no message{without} in the queue as it was last listed{others}."
 
 
+def _as_of(runner: Runner, found: Sequence[Message]) -> float:
+    """Return the moment that `found`, oldest first, is as of: what came in during the listing may be in it, too."""
+    return min(runner.clock(), max(runner.monitor.as_of, *(m.arrival for m in found[-1:])))
+
+
 async def errand(runner: Runner, action: MessageAction, name: str, wanted: Filter, found: Sequence[Message]) -> Errand:
     """Return what the dialog of messages is opened for."""
     return Errand(
@@ -69,7 +74,7 @@ async def errand(runner: Runner, action: MessageAction, name: str, wanted: Filte
         wanted=wanted,
         messages=found,
         spared=await _spared(runner, wanted),
-        frozen_at=runner.clock(),
+        frozen_at=_as_of(runner, found),
         accounts=runner.monitor.accounts,
         subjects=runner.responder.subjects,
         with_subject=runner.responder.with_subject,

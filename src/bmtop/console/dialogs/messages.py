@@ -18,7 +18,7 @@ from bmtop.console.dialogs.dialog import Dialog, buttons
 from bmtop.console.dialogs.message import columns, in_full, saved, subject_column
 from bmtop.console.dialogs.narrowing import NAMES, Narrowing, merged, narrowed
 from bmtop.console.dialogs.notice import Notice
-from bmtop.console.figures import clock, count, duration, plural, size
+from bmtop.console.figures import clock, count, plural, seconds, size
 from bmtop.console.says import Says
 from bmtop.console.table import Table
 from bmtop.console.text import MASKED_AS_WELL, Cell, Line, content, mask_of
@@ -34,7 +34,7 @@ _VERBS: dict[MessageAction, str] = {"purge": "Purge", "hold": "Hold", "release":
 
 @dataclass(frozen=True)
 class Errand:
-    """What the dialog is opened for: `action` was asked for, on `messages` as they were at `frozen_at`.
+    """What the dialog is opened for: `action` was asked for, on `messages` as they were listed at `frozen_at`.
 
     `spared` are in the queue as well, from the same client, but with a login, where only those without are meant.
     `subjects`, `with_subject` and `save` block, and raise `Refused` or `CommandFailed`; `bounces` is quick.
@@ -142,15 +142,15 @@ class Messages(Dialog[Plan]):
         held = f" · {count(on_hold)} of them on hold" if on_hold else ""
         ages = ""
         if listed:
-            ages = f" · the oldest came {duration(errand.frozen_at - listed[0].arrival)} ago"
+            ages = f" · the oldest came {seconds(errand.frozen_at - self._choice.oldest)} ago"
         told: list[Line] = [
             (
-                Cell(f"{count(messages)} of {plural(len(errand.messages), 'message')} chosen", "strong"),
+                Cell(f"{count(messages)} of {plural(self._choice.total, 'message')} chosen", "strong"),
                 Cell(f" · {size(octets)}{held}{ages}"),
             ),
             (
                 Cell(
-                    f"Frozen at {clock(errand.frozen_at, errand.frozen_at)}: what comes in later is not part of it.",
+                    f"As listed at {clock(errand.frozen_at, errand.frozen_at)}: what came in later is not part of it.",
                     "dim",
                 ),
             ),
@@ -160,7 +160,8 @@ class Messages(Dialog[Plan]):
         bounces = self._choice.bounces
         if bounces:
             box = "[x]" if self._choice.with_bounces else "[ ]"
-            told.append((Cell(f"{box} and {plural(len(bounces), 'bounce')} that Postfix made for them: b"),))
+            made = f"{plural(len(bounces), 'bounce')} that Postfix made for them, and for such mail before"
+            told.append((Cell(f"{box} and {made}: b"),))
         return told
 
     def _hint(self) -> Cell:
