@@ -143,3 +143,55 @@ async def test_enter_shows_the_row_it_was_pressed_on_or_none() -> None:
         for _ in range(10):
             await asyncio.sleep(0.01)
             assert f"─ {TRUSTED}" not in user.screen(), "enter was for a sender"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 45)])
+async def test_where_no_row_is_acted_on_the_title_says_on_whom_the_keys_act(size: tuple[int, int]) -> None:
+    async with console(desk_of_all(), size=size) as user:
+        assert "keys act on" not in user.screen(), "the row under the cursor says it"
+        await user.press("shift+tab")
+        await user.sees(f"─ Journal · keys act on {STOLEN} ─")
+        await user.press("shift+tab")
+        await user.sees(f"─ Log · keys act on {STOLEN} ─")
+        await user.press("shift+tab")
+        await user.sees("keys act on", gone=True)
+        await user.press("tab")
+        screen = await user.sees(f"─ Log · keys act on {GUESSER} ─")
+        assert screen.count("keys act on") == 1
+        await user.press("m")
+        await user.press("d")
+        await user.sees(f"Purge: {GUESSER}")
+
+
+async def test_what_the_title_says_is_masked_as_well() -> None:
+    async with console(desk_of_all()) as user:
+        await user.press("shift+tab")
+        await user.sees(f"Journal · keys act on {STOLEN}")
+        await user.press("m")
+        await user.sees(r"Journal · keys act on •••@example\.com")
+
+
+async def test_a_pane_that_is_filtered_to_nothing_says_on_whom_the_keys_act() -> None:
+    async with console(desk_of_all()) as user:
+        await user.press("slash", *"zzz", "enter")
+        await user.sees(f"─ Senders · keys act on {STOLEN} ─")
+        await user.press("escape")
+        await user.sees("keys act on", gone=True)
+
+
+async def test_the_log_of_a_client_has_its_lines_and_not_those_of_its_logins_from_elsewhere() -> None:
+    desk = desk_of_all()
+    desk.failed = [failed_login(GUESSER, succeeded=(STOLEN,), broke_in=True)]
+    desk.lines = [
+        f"Nov 24 12:00:00 mail postfix/smtpd[7]: ABCDEF1: client=x[{GUESSER}], sasl_username={STOLEN}",
+        f"Nov 24 12:00:01 mail postfix/smtpd[8]: ABCDEF2: client=x[2001:db8:bad::60], sasl_username={STOLEN}",
+        "Nov 24 12:00:02 mail postfix/qmgr[9]: ABCDEF1: removed",
+        "Nov 24 12:00:03 mail postfix/qmgr[9]: ABCDEF2: removed",
+    ]
+    async with console(desk) as user:
+        await user.press("tab", "tab", "f")
+        screen = await user.sees(f"Log · only {GUESSER}")
+        assert "ABCDEF1: removed" in screen
+        assert "ABCDEF2" not in screen, "it did not hand that in"
+        await user.press("tab")
+        await user.sees(f"Log · only {GUESSER} · keys act on {GUESSER}")

@@ -91,7 +91,7 @@ class Overview(Acting):
 
     @property
     def target(self) -> Target | None:
-        """What is selected in this pane; in log and journal, what was selected before."""
+        """What is selected in this pane; where it has nothing to act on, as log and journal, what was before."""
         return self._pane.target or self._selected
 
     def compose(self) -> ComposeResult:
@@ -131,6 +131,7 @@ class Overview(Acting):
             self._fill(now)
             self._show_log(now)
         self._look_at_containments()
+        self._say_on_whom()
         self.query_one(Title).fill(self._picture, now, self._modes())
         self.query_one(Tabs).fill([f"{p.BORDER_TITLE} {p.about}" for p in self._panes], self._current)
 
@@ -229,6 +230,12 @@ class Overview(Acting):
             self.refresh_bindings()
             if self._following:
                 self.query_one(LiveLog).follow_target(target, self._clock())
+        self._say_on_whom()
+
+    def _say_on_whom(self) -> None:
+        """Where the current pane has no row to act on, have it name whom the keys act on."""
+        for pane in self._panes:
+            pane.act_on(self._selected if pane is self._pane and pane.target is None else None)
 
     async def on_table_chosen(self, event: Table.Chosen) -> None:
         # Another pane may have become the current one meanwhile.

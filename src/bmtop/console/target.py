@@ -46,5 +46,10 @@ class Target:
         raise Refused(f"{self.name} is a client without a login; choose a login among the senders.")
 
     def words(self) -> tuple[str, ...]:
-        """Return what a log line about it names."""
+        """Return the names of all that it is about."""
         return tuple(dict.fromkeys(filter(None, (self.login, self.client, *self.logins))))
+
+    def in_log(self) -> tuple[str, ...]:
+        """Return what a log line about it names: the login in every form, or the client alone."""
+        # The logins that it got in with are used from elsewhere, too.
+        return self.words() if self.login is not None else (self.name,)

@@ -8,7 +8,7 @@ from bmtop.console.columns import Column
 from bmtop.console.follow import Follow
 from bmtop.console.panes.pane import Pane
 from bmtop.console.target import Target
-from bmtop.console.text import Cell, content
+from bmtop.console.text import Cell
 
 KEPT = 2_000
 """As many as the monitor gives at once, so that no line between two others is ever missing."""
@@ -65,10 +65,14 @@ class LiveLog(Pane[LogLine]):
         if target == self._followed:
             return
         self._followed = target
-        self._follow = Follow(target.words() if target else ())
+        self._follow = Follow(target.in_log() if target else ())
         self._wanted = deque((line for line in self._lines if self._follow.wants(line.text)), maxlen=KEPT)
         self.action_move_to(-1)
         self._show(now)
+
+    @property
+    def heading(self) -> str:
+        return f"Log · only {self._followed.name}" if self._followed else "Log"
 
     def _show(self, now: float) -> None:
         lines = self._lines if self._followed is None else self._wanted
@@ -76,9 +80,7 @@ class LiveLog(Pane[LogLine]):
         self.put(list(lines), now)
 
     def _tell(self, chosen: int) -> None:
-        title = content(self, f"Log · only {self._followed.name}" if self._followed else "Log")
-        if title.markup != self.border_title:
-            self.border_title = title
+        self.entitle()
         words = [f"newest {len(self._all):,}"]
         if self.needle:
             words.append(f"{chosen:,} name {self.needle}")

@@ -38,6 +38,7 @@ class Pane(Table[T]):
     ) -> None:
         super().__init__(columns, key, id=id, empty=empty, follow=follow, head=head)
         self.needle = ""
+        self._acts_on: Target | None = None
         self._sentence_when_empty = empty
         self._all: Sequence[T] = ()
         self._reading = False
@@ -46,6 +47,23 @@ class Pane(Table[T]):
     def target(self) -> Target | None:
         """What an action on the row under the cursor is about."""
         return None
+
+    @property
+    def heading(self) -> str:
+        """What stands in its upper border."""
+        return self.BORDER_TITLE or ""
+
+    def entitle(self) -> None:
+        """Put the heading there, and where the keys act on what was selected in another pane, on whom."""
+        words = [self.heading, *([f"keys act on {self._acts_on.name}"] if self._acts_on else [])]
+        title = content(self, " · ".join(words))
+        if title.markup != self.border_title:
+            self.border_title = title
+
+    def act_on(self, target: Target | None) -> None:
+        """Say that the keys act on `target`, although no row here is about it; None where they do not."""
+        self._acts_on = target
+        self.entitle()
 
     @property
     def about(self) -> str:
