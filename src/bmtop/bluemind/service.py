@@ -78,8 +78,9 @@ class Service:
             key = self.token.read_text("ascii").strip()
         except FileNotFoundError as error:
             raise Unreachable(
-                f"The key file {self.token} is not there ({error.strerror}); name the right one (--bm-token), or the"
-                " commands that act on accounts where those are not BlueMind's ([accounts] in the settings)."
+                f"The key file {self.token} is not there and cannot be read ({error.strerror}); name the right one"
+                " (--bm-token), or the commands that act on accounts where those are not BlueMind's ([accounts] in the"
+                " settings)."
             ) from None
         except (OSError, UnicodeError) as error:
             why = getattr(error, "strerror", None) or "it is no text"
