@@ -82,11 +82,13 @@ class Sent(NamedTuple):
 
     `last` is when the last one came in. `senders` has the messages of each envelope sender, `domains` the recipients
     at each domain. Without a login, only what goes elsewhere counts: `time` and `last` are then those of the first
-    delivery, `first_domains` has the messages by the domain of that.
+    delivery, `first_domains` has the messages by the domain of that. `accepted` is when the last one that counts came
+    in.
     """
 
     time: float
     last: float
+    accepted: float
     name: str
     client: str
     login: str | None

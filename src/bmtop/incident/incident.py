@@ -226,9 +226,8 @@ class Incident:
         self._question(domain)
         client = mail.origin.client
         if mail.counted < mail.recipients:
-            self._relays.relayed(
-                event.time, client, mail.origin.name, domain, None if mail.counted else mail.sender
-            )  # fmt: skip
+            sender = None if mail.counted else mail.sender
+            self._relays.relayed(event.time, client, mail.origin.name, domain, accepted=mail.time, sender=sender)
             mail.counted += 1
         if not again:
             self._relays.delivered(event.time, client, event.status, event.dsn, event.recipient)

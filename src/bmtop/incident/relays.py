@@ -84,8 +84,11 @@ class Relays:
         found.activity.counts.add(time, "refused")
         found.refused = max(found.refused, time)
 
-    def relayed(self, time: float, client: str, name: str, domain: str, sender: str | None) -> None:
-        """A recipient at `domain`, elsewhere, was tried; `sender` is that of a message that was not yet counted."""
+    def relayed(self, time: float, client: str, name: str, domain: str, *, accepted: float, sender: str | None) -> None:
+        """A recipient at `domain`, elsewhere, was tried; `sender` is that of a message that was not yet counted.
+
+        The message was `accepted` then, which may be long before it is tried.
+        """
         found = self._client(client, name, time)
         activity = found.activity
         activity.counts.see(time, "domain", domain)
@@ -95,7 +98,7 @@ class Relays:
         activity.counts.see(time, "to", domain)
         activity.message(time, client)
         activity.sender(time, sender, self._owner(sender))
-        found.accepted = max(found.accepted, time)
+        found.accepted = max(found.accepted, accepted)
         found.entry = self.territory.lets_in(client)
 
     def sent(self, event: Sent) -> None:
@@ -104,7 +107,7 @@ class Relays:
         found.activity.counts.see_all(event.time, "to", event.first_domains)
         found.activity.message(event.time, event.client, event.messages, event.last)
         found.activity.sent(event, self._owner)
-        found.accepted = max(found.accepted, event.last)
+        found.accepted = max(found.accepted, event.accepted)
         found.entry = self.territory.lets_in(event.client)
 
     def _owner(self, sender: str) -> Owner:

@@ -135,9 +135,11 @@ class _Stretch:
         found = self._found
         begun = [found[life[1]] for life in lives]
         recipients = [found[number][RECIPIENT] for life in lives for number in life[2:-1]]
+        last = self._time(max(life[0] for life in lives))
         return Sent(
             time=self._time(min(life[0] for life in lives)),
-            last=self._time(max(life[0] for life in lives)),
+            last=last,
+            accepted=last,
             name=who.name,
             client=who.client,
             login=who.login,
@@ -153,7 +155,7 @@ class _Stretch:
         if self._lives.is_own(who.client):
             return None
         found, heads, outward = self._found, self._heads, self._lives.outward
-        numbers, senders, domains, first_domains = [], [], [], []
+        begun, numbers, senders, domains, first_domains = [], [], [], [], []
         for life in lives:
             first = True
             for number in life[2:-1]:
@@ -164,6 +166,7 @@ class _Stretch:
                 domains.append(domain)
                 if first:
                     first = False
+                    begun.append(life[0])
                     numbers.append(number)
                     senders.append(found[life[1]][SENDER])
                     first_domains.append(domain)
@@ -172,6 +175,7 @@ class _Stretch:
         return Sent(
             time=self._time(min(numbers)),
             last=self._time(max(numbers)),
+            accepted=self._time(max(begun)),
             name=who.name,
             client=who.client,
             login=None,

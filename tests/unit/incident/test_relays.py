@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bmtop.incident.events import Delivery
+from bmtop.incident.events import Accepted, Activated, Delivery
 from bmtop.incident.selection import network
 from bmtop.incident.watch import clock
 
@@ -145,6 +145,20 @@ def test_one_that_goes_on_after_it_was_untrusted_is_told_by_that_and_is_no_slip_
     assert row.suspected
     assert other.reasons[0] == "outside mynetworks, and its mail for elsewhere was accepted"
     assert not other.untrusted
+
+
+def test_what_was_accepted_before_it_was_untrusted_and_tried_after_is_nothing_that_goes_on() -> None:
+    log = Scribe(ours=territory("192.0.2.0/26"))
+    at = log.now
+    log.incident.feed(Accepted(at, "1083520CC3D", "unknown", RELAY, None, None, None))
+    log.incident.feed(Activated(at, "1083520CC3D", "alice@example.com", 1000, 1))
+    log.incident.untrusted_relays({RELAY: (TRUSTED, at + 1)})
+    log.now = at + 30
+    tried = Delivery(log.now, "1083520CC3D", "x@faraway.test", None, "smtp", "deferred", "4.3.2", "none", "later")
+    log.incident.feed(tried)
+    row = log.relay(RELAY)
+    assert (row.kind, row.network, row.untrusted) == ("trusted", TRUSTED, True)
+    assert not any("still open" in reason for reason in row.reasons)
 
 
 def test_a_domain_that_turns_out_to_be_ours_takes_its_mail_out() -> None:
