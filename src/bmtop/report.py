@@ -210,6 +210,7 @@ _RELAY_COLUMNS: _Columns = (
     ("queued", lambda row: row.queued),
     ("refused", lambda row: row.refused),
     ("name", lambda row: row.name),
+    ("why", lambda row: "; ".join(row.reasons) or "-"),
 )
 _FAILED_COLUMNS: _Columns = (
     ("client", lambda row: row.client),
