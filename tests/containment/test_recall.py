@@ -30,7 +30,7 @@ def test_it_can_be_left_and_come_back_to(here: Site) -> None:
         assert steps[name].state == "done"
         assert steps[name].sentence == before[name].sentence
     assert (steps["hold"].state, steps["cache"].state) == ("todo", "todo")
-    assert steps["hold"].sentence.endswith("Nothing is held at present.")
+    assert steps["hold"].sentence.endswith("What comes in is not held at present.")
     assert steps["connections"].state == "failed"
     assert steps["connections"].sentence == "It was cut off; run it again."
     # What is known from the journal counts for the watch, too.
@@ -180,4 +180,8 @@ def test_what_is_held_meanwhile_is_told(plain_site: Site) -> None:
         assert runbook.steps[0].sentence.endswith("What comes in is held.")
     finally:
         keep.end()
-    assert responder.runbook(plain_site.messages, login=ALICE).steps[0].sentence.endswith("Nothing is held at present.")
+    assert (
+        responder.runbook(plain_site.messages, login=ALICE)
+        .steps[0]
+        .sentence.endswith("What comes in is not held at present.")
+    )

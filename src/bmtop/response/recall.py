@@ -47,7 +47,7 @@ def to_do_again(step: str, entry: Entry, wanted: Filter, *, holding: bool, queue
     """
     match step:
         case "hold":
-            return "What comes in is held." if holding else "Nothing is held at present."
+            return "What comes in is held." if holding else "What comes in is not held at present."
         case "connections":
             return "It may have connected again."
         case "purge":
