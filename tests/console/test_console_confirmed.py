@@ -72,6 +72,17 @@ async def test_a_queue_as_it_was_listed_before_is_no_ground_to_purge_by() -> Non
     assert not hands.plans
 
 
+async def test_connections_are_ended_again_by_what_they_are_then() -> None:
+    desk, hands = setting()
+    async with console(desk, hands) as user:
+        await opened(user)
+        for _ in range(2):
+            await run(user, "End its SMTP connections")
+            await user.sees("src SERVER:PORT dst CLIENT:PORT")
+            await user.press("y")
+            await becomes(user, "DONE", "End its SMTP connections")
+
+
 async def test_all_steps_delete_nothing_that_could_not_be_shown() -> None:
     desk, hands = setting()
     async with console(desk, hands) as user:

@@ -125,7 +125,7 @@ class Runbook:
         self._clock = clock
         names = _FOR_LOGIN if client is None else _FOR_CLIENT
         self._steps = {
-            name: Step(name, _TITLES[name], self._planned(name), _MEANWHILE.get(name, ""), optional=name in _OPTIONAL)
+            name: Step(name, _TITLES[name], self.planned(name), _MEANWHILE.get(name, ""), optional=name in _OPTIONAL)
             for name in names
         }
         self._running = threading.Lock()
@@ -152,7 +152,7 @@ class Runbook:
 
     def _remedy(self) -> str:
         """Return what empties the SASL cache, in words."""
-        command = self._planned("cache")
+        command = self.planned("cache")
         return f"restart {command[2]}" if command[:2] == ("systemctl", "restart") else f"run {shlex.join(command)}"
 
     @property
@@ -164,7 +164,8 @@ class Runbook:
         """Return the account's full address; raises `Refused` where the login does not tell it."""
         return Login(self._responder.accounts.account(self.login or ""))
 
-    def _planned(self, name: str) -> tuple[str, ...]:
+    def planned(self, name: str) -> tuple[str, ...]:
+        """Return the command that a step will run, with words in capitals for what only then is known; quick."""
         try:
             match name:
                 case "hold":

@@ -130,7 +130,8 @@ async def _is_wanted(runner: Runner, question: Confirm) -> bool:
 
 def _asked(containment: Containment, runbook: Runbook, name: str) -> Confirm:
     found = _step(runbook, name)
-    lines: list[str | Cell | Line] = [Cell(found.title, "strong"), *results.command(found.command)]
+    # What it ran before, if it did, is not what it would run.
+    lines: list[str | Cell | Line] = [Cell(found.title, "strong"), *results.command(runbook.planned(name))]
     lines += [Cell(found.meanwhile, "warn")] if found.meanwhile else []
     return Confirm(f"Contain {containment.name}", lines, "Do it")
 
