@@ -70,6 +70,18 @@ def test_all_of_a_login_is_ended_and_nothing_else(plain_site: Site) -> None:
         session.hang_up()
 
 
+def test_one_that_has_sent_nothing_yet_is_named_as_one_that_nobody_can_tell_the_login_of(plain_site: Site) -> None:
+    """Logged in before, it needs no password any more; the log does not tell who logs in before mail comes."""
+    session = Player(plain_site.postfix).connect(Client("203.0.113.61"), ALICE)
+    # Whom a connection speaks for (XCLIENT), Postfix logs with its mail.
+    logged(plain_site.postfix, "connect from unknown[127.0.0.1]")
+    done = plain_site.responder.end_connections(THEIRS)
+    assert done.sentence == f"No SMTP connection serves {ALICE} now."
+    assert any("1 more stands open and sent nothing yet" in note and "127.0.0.1" in note for note in done.notes)
+    assert is_alive(session), "it may be anybody's"
+    session.hang_up()
+
+
 def test_where_the_kernel_does_not_end_them_for_ss_they_are_shut_down(mail_server: Postfix, tmp_path: Path) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()

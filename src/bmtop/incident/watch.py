@@ -298,7 +298,10 @@ class Watch:
             found.append(f"Last message: {self._clock(self._last.time)}, from {self._last.client}")
         if self._open is not None:
             clients = sorted({sign.client for sign in self._open.values()})
-            found.append(f"Open SMTP connections at {self._clock(self._opened)}: {', '.join(clients) or 'none'}")
+            # One that has sent nothing yet may be anybody's.
+            known = " known for this login" if "password" in self._steps else ""
+            listed = ", ".join(clients) or "none"
+            found.append(f"Open SMTP connections at {self._clock(self._opened)}{known}: {listed}")
         if "sessions" in self._steps:
             listed = "not listed by this server" if self._sessions is None else str(len(self._sessions) or "none")
             found.append(f"Open sessions: {listed}")

@@ -78,7 +78,18 @@ class Connections:
 
         Raises `Refused` without the right to look, `CommandFailed` where the log or ss cannot tell.
         """
-        meant = [c for c in self._look() if self._is_meant(c, wanted)]
+        return self._serving([c for c in self._look() if self._is_meant(c, wanted)])
+
+    def _silent(self, wanted: Filter) -> tuple[Served, ...]:
+        """Return the connections that may be a login's, for all that is known: they have sent nothing yet."""
+        if wanted.login is None:
+            return ()
+        with suppress(Refused, CommandFailed):
+            return self._serving([c for c in self._look() if not c.messages and self.log.only_login(c.client) is None])
+        return ()
+
+    def _serving(self, meant: Sequence[Connection]) -> tuple[Served, ...]:
+        """Return those of these connections that serve somebody now."""
         if not meant:
             return ()
         master = self._master()
@@ -180,7 +191,8 @@ class Connections:
             said = " ".join(filter(None, (_ended(ended), _still_open(left))))
             step.sentence = said or f"No SMTP connection serves {target} now."
         command, status = tuple(step.details.get("command", ())), step.details.get("status")
-        return Done("connections", target, step.ok, step.sentence, command, status, step.unwritten)
+        notes = (*_unknown(self._silent(wanted)), *step.unwritten)
+        return Done("connections", target, step.ok, step.sentence, command, status, notes)
 
     def _end(self, step: Step, served: Sequence[Served]) -> tuple[Served, ...]:
         """End these, and return those that are still there."""
@@ -279,6 +291,14 @@ def _still_open(served: Sequence[Served]) -> str:
         return ""
     are = "1 is" if len(served) == 1 else f"{len(served):,} are"
     return f"{are} still open: {_listed(served)}; block the address in the firewall, then restart Postfix."
+
+
+def _unknown(silent: Sequence[Served]) -> tuple[str, ...]:
+    """Return what is to be said of connections that nobody can tell the login of."""
+    if not silent:
+        return ()
+    stand = "1 more stands" if len(silent) == 1 else f"{len(silent):,} more stand"
+    return (f"{stand} open and sent nothing yet, so that it is not known whose: {_listed(silent)}.",)
 
 
 def _listed(served: Sequence[Served]) -> str:
