@@ -71,6 +71,10 @@ async def test_the_problem_of_a_step_is_put_away_by_a_key_until_there_is_another
         await user.when(lambda: bool(hands.keeps) and hands.keeps[0].on, "it holds")
         hands.keeps[0].problem = "The queue cannot be looked through."
         await user.sees(rf"PROBLEM {STOLEN}: The queue cannot be(.|\n)*escape puts it\s+away")
+        # In the filter's line, escape is for that.
+        await user.press("slash", "escape")
+        await user.look_again()
+        assert "PROBLEM" in user.screen()
         await user.press("escape")
         await user.sees("PROBLEM", gone=True)
         await user.look_again()

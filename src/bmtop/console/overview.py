@@ -281,7 +281,7 @@ class Overview(Acting):
 
     def action_clear(self) -> None:
         """Clear the filter; where there is none, put away the problems of containments, until there is another."""
-        if not self._pane.needle:
+        if not (self._pane.needle or self.query_one(Needle).display):
             self._put_away = set(self._troubles())
             self._fill(self._clock())
         self._pane.filter("")
