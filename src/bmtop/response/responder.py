@@ -350,5 +350,5 @@ def _whom(wanted: Filter) -> str:
     if wanted.login is not None:
         return wanted.login
     if wanted.clients:
-        return ", ".join(str(network) for network in wanted.clients)
+        return ", ".join(map(response.known.short, wanted.clients))
     return ", ".join(f"{name} {value}" for name, value in wanted.as_dict().items() if name != "id") or "chosen ids"
