@@ -1,6 +1,7 @@
 """The runbook of a login or client: opened, and its steps run, each asked for before it changes what people notice."""
 
 import asyncio
+import concurrent.futures
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -35,7 +36,7 @@ async def contain(runner: Runner, target: Target) -> None:
     meant = _meant(runner, target)
     containment = runner.containments.known(meant)
     if containment is None or containment.runbook is None:
-        runbook = await asyncio.to_thread(_runbook(runner, meant, containment))
+        runbook = await _runbook(runner, meant, containment)
         containment = runner.containments.of(meant)
         containment.take(runbook)
     await runner.show(RunbookScreen(containment, runner, step=step, all_steps=all_steps, anew=anew))
@@ -43,7 +44,7 @@ async def contain(runner: Runner, target: Target) -> None:
 
 async def anew(runner: Runner, containment: Containment) -> None:
     """Begin a new runbook on a target that was contained; what is being held is held on."""
-    containment.take(await asyncio.to_thread(_runbook(runner, containment.target, containment)))
+    containment.take(await _runbook(runner, containment.target, containment))
 
 
 def _meant(runner: Runner, target: Target) -> Target:
@@ -53,8 +54,8 @@ def _meant(runner: Runner, target: Target) -> Target:
     return Target(login=target.the_login(runner.monitor.accounts))
 
 
-def _runbook(runner: Runner, target: Target, going_on: Containment | None) -> Callable[[], Runbook]:
-    """Return what makes a runbook; what is being held already is held on."""
+async def _runbook(runner: Runner, target: Target, going_on: Containment | None) -> Runbook:
+    """Return a new runbook; what is being held already is held on."""
     loop = asyncio.get_running_loop()
 
     async def listed() -> tuple[Message, ...]:
@@ -64,16 +65,26 @@ def _runbook(runner: Runner, target: Target, going_on: Containment | None) -> Ca
         return tuple(runner.monitor.messages.values())
 
     def messages() -> Iterable[Message]:
+        listing = asyncio.run_coroutine_threadsafe(listed(), loop)
         try:
-            return asyncio.run_coroutine_threadsafe(listed(), loop).result(_LISTED_WITHIN)
-        except TimeoutError:
+            return listing.result(_LISTED_WITHIN)
+        except concurrent.futures.TimeoutError:
+            listing.cancel()
             raise CommandFailed(
                 f"The queue was not listed within {_LISTED_WITHIN:.0f} seconds; see whether the server is overloaded."
             ) from None
 
     client = None if target.client is None else Client(target.client)
-    keep = going_on.keep if going_on else None
-    return lambda: runner.responder.runbook(messages, login=target.login, client=client, keep=keep, clock=runner.clock)
+    make = partial(
+        runner.responder.runbook,
+        messages,
+        login=target.login,
+        client=client,
+        keep=going_on.keep if going_on else None,
+        clock=runner.clock,
+    )
+    # Where something was purged before, the queue is listed, to see whether there is more.
+    return await runner.act(f"Contain {target.name}", lambda _: make())
 
 
 async def step(runner: Runner, containment: Containment, name: str) -> None:
