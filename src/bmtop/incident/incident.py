@@ -12,7 +12,6 @@ from bmtop.incident.events import (
     Delivery,
     Event,
     LoginFailed,
-    Notified,
     Rejected,
     Removed,
     Sent,
@@ -96,7 +95,6 @@ class Incident:
         self._blocks = Blocks(window)
         self.gauge = gauge or Gauge(threshold)
         self._mail: dict[str, _Mail] = {}
-        self._notifications: dict[str, str] = {}
         self._room = _UNLISTED
         self._queue: dict[str, Message] = {}
         # How many of them nobody could read the envelope of.
@@ -127,14 +125,11 @@ class Incident:
             case Rejected():
                 if event.relay:
                     self._relays.refused(event.time, event.client, event.name)
-            case Notified():
-                self._notifications[event.notification] = event.id
             case Sent():
                 self._sent(event)
 
     def _gone(self, id: str) -> None:
         self._mail.pop(id, None)
-        self._notifications.pop(id, None)
 
     def _make_room(self) -> None:
         """Forget the oldest messages that are not in the queue: they left it, and the log lacks that line."""
@@ -269,10 +264,6 @@ class Incident:
             if mail is not None and int(mail.time) > message.arrival:
                 return None
         return mail.origin if mail else None
-
-    def notification_for(self, id: str) -> str | None:
-        """Return the queue id of the message whose bounce the queued message `id` reports."""
-        return self._notifications.get(id)
 
     def queued(self, now: float, added: Iterable[Message], gone: Iterable[Message]) -> None:
         """Take what a listing of the queue brought and what it no longer has."""
