@@ -149,7 +149,8 @@ class Activity:
             busiest=busiest,
             busiest_rate=busiest * _HOUR / span,
             past_rate=wave.past_rate,
-            places=len({place(c) for c in counts.between(wave.began, wave.began + _HOUR, "client")}),
+            # Not only those of the wave: a burst from one of them would hide the others.
+            places=counts.most_distinct("client", _HOUR, place),
             new_clients=len(new),
             new_messages=sum(active[client] for client in new),
             wave_messages=sum(active.values()),

@@ -63,10 +63,11 @@ class Figures:
 
     Rates are messages an hour; `per_hour` was counted over `counted_over` seconds, an hour or a shorter window;
     `past_rate` is None where nothing was seen before the wave of mail began.
-    `places` are the addresses, of IPv6 the /64s, that sent within an hour of that, `new_clients` the addresses
-    first seen since, with `new_messages` of `wave_messages`. `forged` messages have another sender than the
-    account's own; `foreign` ones one whose domain is not ours, with `foreign_senders` different ones. For a
-    relay, which has no address of its own, both are the same. `unknown` recipients do not exist, of `answered`.
+    `places` are the addresses, of IPv6 the /64s, that sent within the same hour, in the one that had most;
+    `new_clients` the addresses first seen since that wave began, with `new_messages` of `wave_messages`. `forged`
+    messages have another sender than the account's own; `foreign` ones one whose domain is not ours, with
+    `foreign_senders` different ones. For a relay, which has no address of its own, both are the same. `unknown`
+    recipients do not exist, of `answered`.
     """
 
     messages: int = 0

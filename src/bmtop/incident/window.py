@@ -1,6 +1,7 @@
 """Counts over a sliding time span, in fixed bins: old bins drop out, nothing is kept per event."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from heapq import nsmallest
 from math import gcd
 
@@ -243,6 +244,23 @@ class WindowCounts:
         counted = list(self._sliding(key, width))
         most = max((total for _, total in counted), default=0)
         return next((first * self._width for first, total in counted if total >= share * most), 0.0)
+
+    def most_distinct(self, kind: str, span: float, same: Callable[[str], str]) -> int:
+        """Return how many different values of a kind came in those `span` seconds, to a bin's width, that had most;
+        values for which `same` returns the same count once.
+        """
+        width = max(1, round(span / self._width))
+        there = [(one.number, {same(value) for value in one.kinds.get(kind, ())}) for one in self._bins]
+        inside = Counter[str]()
+        most = first = 0
+        for number, values in there:
+            inside.update(values)
+            while there[first][0] <= number - width:
+                for gone in there[first][1]:
+                    _take(inside, gone, 1)
+                first += 1
+            most = max(most, len(inside))
+        return most
 
     def between(self, begin: float, end: float, kind: str) -> dict[str, int]:
         """Return the values of a kind that came from `begin` to before `end`, to a bin's width, with their counts."""

@@ -186,6 +186,28 @@ def test_where_an_account_sends_from_is_known_after_a_quiet_window() -> None:
     assert any("from an address not seen before" in words for words in log.row(BOB).reasons)
 
 
+def test_a_burst_from_one_of_its_addresses_does_not_hide_the_others() -> None:
+    """A botnet is not cleared by sending faster from an address that it already used."""
+    log = Scribe()
+    for number in range(40):
+        log.send(BOB, f"203.0.113.{number}", BOB, count=4)
+        log.now += 14
+    assert log.row(BOB).suspected
+    log.send(BOB, "203.0.113.0", BOB, count=50)
+    row = log.row(BOB)
+    assert row.suspected
+    assert "40 client addresses" in row.reasons
+
+
+def test_addresses_that_were_used_hours_apart_are_those_of_a_traveller() -> None:
+    log = Scribe(window=86_400.0)
+    for number in range(20):
+        log.send(BOB, f"203.0.113.{number}", BOB, count=2)
+        log.now += 2_400
+    log.send(BOB, "203.0.113.0", BOB, count=300)
+    assert not log.row(BOB).suspected
+
+
 def test_a_phone_that_changes_its_ipv6_address_is_one_place() -> None:
     log = Scribe()
     for number in range(40):

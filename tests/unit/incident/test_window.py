@@ -35,6 +35,17 @@ def test_the_busiest_span_is_the_busiest(times: list[int]) -> None:
     assert counts.busiest("messages", 60.0) == max(sum(s <= time < s + 60 for time in times) for s in starts)
 
 
+@given(TIMES)
+def test_the_most_different_values_in_a_span_are_the_most(times: list[int]) -> None:
+    counts = WindowCounts(SPAN)
+    for time in times:
+        counts.see(float(time), "client", f"host {time % 7}")
+    starts = [time // 10 * 10 for time in times]
+    each = [{time % 7 // 2 for time in times if s <= time < s + 60} for s in starts]
+    assert counts.most_distinct("client", 60.0, lambda host: str(int(host[5:]) // 2)) == max(map(len, each))
+    assert counts.most_distinct("sender", 60.0, str) == 0
+
+
 def test_a_late_line_counts_at_its_own_time() -> None:
     counts = WindowCounts(SPAN)
     for time in (1000.0, 500.0, 1000.0, 500.0):
