@@ -13,6 +13,8 @@ from bmtop.incident.window import WindowCounts
 _CLIENTS = 10_000
 _ACCOUNTS = 10_000
 _NAMES = 1_000
+# Clients of which is remembered who sent from there: the newest ones.
+_USED = 20_000
 # Rows that are looked at in a step.
 _STEP = 16
 # So many names tried are no person's mistake; who then gets in under another one is named, too.
@@ -61,6 +63,11 @@ class BreakIns:
         self._clients = self._tries.known
         self._accounts = self._targets.known
         self._broke_in: set[str] = set()
+        self._tried_names: set[str] = set()
+        # The first account that sent from each client, and whether nothing had failed there at it; and the clients
+        # where more accounts came, and nothing had failed at one of them.
+        self._used: dict[str, tuple[str, bool]] = {}
+        self._several: dict[str, None] = {}
 
     def failed(self, time: float, client: str, name: str, login: str | None, account: str | None) -> None:
         """A login failed; `login` and `account` are None where Postfix did not say which."""
@@ -96,15 +103,32 @@ class BreakIns:
         if target is not None:
             target.counts.expire(time)
             every, others = target.counts["failures"], target.counts.distinct("client")
+        self._came(client, account, not own)
         found = BreakIn(client, own, names, every - own, others - (own > 0), shared)
         if tries is not None and (own or (names >= _LIST and not shared)):
             tries.got_in.setdefault(login, time)
-            stuffed = names >= self._limits.names_tried and not shared
-            if own >= self._limits.failed_logins or stuffed:
+            if own >= self._limits.failed_logins:
                 self._broke_in.add(client)
+            if names >= self._limits.names_tried and not shared:
+                self._tried_names.add(client)
             if target is not None:
                 target.got_in.setdefault(client, time)
         return found if own or every or (names >= self._limits.names_tried and not shared) else None
+
+    def _came(self, client: str, account: str, clean: bool) -> None:
+        first, first_clean = self._used.setdefault(client, (account, clean))
+        if first != account and (clean or first_clean):
+            self._several[client] = None
+        if len(self._used) > _USED:
+            gone = next(iter(self._used))
+            del self._used[gone]
+            self._several.pop(gone, None)
+
+    def several(self, client: str) -> bool:
+        """Tell whether several accounts send from this client, one of which it never failed at: as an office does
+        behind one address, where one infected machine may try many names.
+        """
+        return client in self._several
 
     @property
     def missing(self) -> int:
@@ -115,6 +139,7 @@ class BreakIns:
         """Return a row a client: those that broke in first, then who got in at all, then by failures."""
         yield from _forget(self._tries, now)
         self._broke_in &= self._clients.keys()
+        self._tried_names &= self._clients.keys()
         rows = []
         for number, (client, tries) in enumerate(list(self._clients.items())):
             if number % _STEP == 0:
@@ -130,7 +155,8 @@ class BreakIns:
         return None if tries is None else self._row(client, tries)
 
     def _row(self, client: str, tries: _Failures[FailedLogin]) -> FailedLogin:
-        made_of = tries.counts.changes, len(tries.got_in), client in self._broke_in
+        broke_in = client in self._broke_in or (client in self._tried_names and not self.several(client))
+        made_of = tries.counts.changes, len(tries.got_in), broke_in
         if tries.row is None or tries.made_of != made_of:
             tries.made_of = made_of
             tries.row = FailedLogin(
@@ -143,7 +169,7 @@ class BreakIns:
                 unnamed=tries.counts["unnamed"],
                 first_seen=tries.first_seen,
                 got_in=tuple(tries.got_in.items()),
-                broke_in=client in self._broke_in,
+                broke_in=broke_in,
             )
         return tries.row
 

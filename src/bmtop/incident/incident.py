@@ -89,9 +89,9 @@ class Incident:
         self.accounts = accounts or Accounts()
         limits = limits or Thresholds()
         self._territory = territory or Territory()
-        self._senders = Senders(self.accounts, self._territory, limits, window)
         self._relays = Relays(self._territory, limits, window)
         self._breakins = BreakIns(limits, window)
+        self._senders = Senders(self.accounts, self._territory, limits, window, self._breakins.several)
         self._blocks = Blocks(window)
         self.gauge = gauge or Gauge(threshold)
         self._mail: dict[str, _Mail] = {}

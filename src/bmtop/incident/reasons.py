@@ -46,7 +46,8 @@ class BreakIn:
     """Failed logins before a client got into an account for the first time.
 
     `failures` are its own at this account and `names` the accounts that it tried; `others_failures` came from
-    `others` more clients. `shared` says that the client is the server itself, where many people log in.
+    `others` more clients. `shared` says that the client is the server itself, where many people log in; `several` that
+    several accounts send from there, one of them without a failure of its own: as an office does behind one address.
     """
 
     client: str
@@ -55,6 +56,7 @@ class BreakIn:
     others_failures: int
     others: int
     shared: bool = False
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,9 @@ def _break_in(f: Figures, limits: Thresholds) -> list[Reason]:
     if stuffed:
         words = f"it got in from {tried.client}, which failed at {tried.names:,} names before"
     if tried.failures >= limits.failed_logins or stuffed:
-        alone = stuffed or (tried.failures >= limits.failed_logins_alone and not tried.shared)
+        alone = tried.failures >= limits.failed_logins_alone and not tried.shared
+        # Behind one address, whoever failed at the names may be another than who got in.
+        alone = alone or (stuffed and not tried.several)
         return [Reason("origin", 50 if alone else 30, alone, words)]
     every = tried.failures + tried.others_failures
     if every < limits.failed_logins:

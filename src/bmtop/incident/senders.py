@@ -1,5 +1,6 @@
 """SASL senders: what each account sent in the window, from where, as whom, and why it is suspected."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -46,13 +47,24 @@ class _Account:
 
 
 class Senders:
-    """Every account that sent, or has mail in the queue, kept up by events. Who only failed to log in is none."""
+    """Every account that sent, or has mail in the queue, kept up by events. Who only failed to log in is none.
 
-    def __init__(self, accounts: Accounts, territory: Territory, limits: Thresholds, window: float) -> None:
+    `several` tells whether several accounts send from a client (`BreakIns.several`).
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        territory: Territory,
+        limits: Thresholds,
+        window: float,
+        several: Callable[[str], bool],
+    ) -> None:
         self._rules = accounts
         self._territory = territory
         self._owner = lru_cache(maxsize=_SENDERS)(self._owner_of)
         self._limits = limits
+        self._several = several
         self._window = window
         self._heaviest = Heaviest[_Account](
             _ACCOUNTS, window, lambda account: account.weight, lambda account: account.matters
@@ -87,8 +99,11 @@ class Senders:
         """Logins had failed before a client got into this account for the first time."""
         found = self._account(account, time)
         before = found.break_in
-        if before is None or (tried.failures, tried.others_failures) > (before.failures, before.others_failures):
+        if before is None or self._weight(tried) > self._weight(before):
             found.break_in = tried
+
+    def _weight(self, tried: BreakIn) -> tuple[int, int, bool, int]:
+        return tried.failures, tried.others_failures, not self._several(tried.client), tried.names
 
     def activated(self, time: float, account: str, sender: str, recipients: int) -> None:
         """The queue manager took up a message of this account for the first time."""
@@ -183,7 +198,8 @@ class Senders:
     def _row(self, now: float, name: str, account: _Account, queued: Queued, queue_known: bool) -> Sender:
         counts = account.activity.counts
         rate = counts.per_minute("messages", now, min(_RATE_SPAN, self._window))
-        made_of = (counts.changes, queued.changes, queue_known, account.break_in, self.territory)
+        several = account.break_in is not None and self._several(account.break_in.client)
+        made_of = (counts.changes, queued.changes, queue_known, account.break_in, several, self.territory)
         if account.row is None or account.made_of != made_of:
             account.row, account.made_of = self._new_row(name, account, queued, queue_known), made_of
         return account.row if account.row.rate == rate else replace(account.row, rate=rate)
@@ -219,6 +235,8 @@ class Senders:
         found = queued.figures(account.activity.figures(self._limits), lambda sender: self._owner(name, sender))
         from_here = sum(count for client, count in clients if self.territory.is_own(client))
         tried = account.break_in
+        if tried is not None and self._several(tried.client):
+            tried = replace(tried, several=True)
         return replace(
             found,
             webmail=from_here > 0 and 2 * from_here >= account.activity.counts["messages"],

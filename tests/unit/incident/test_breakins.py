@@ -51,6 +51,62 @@ def test_a_colleague_in_the_same_office_is_not_who_got_in() -> None:
     assert not log.row(CAROL).suspected
 
 
+FIVE = [f"{name}@example.com" for name in ("admin", "info", "test", "root", "scan")]
+
+
+def test_an_infected_machine_behind_the_address_of_an_office_accuses_nobody_there() -> None:
+    log = Scribe()
+    for name in FIVE:
+        log.fail(name, OFFICE)
+    log.send(CAROL, OFFICE, CAROL, count=2)
+    log.picture()
+    log.send(ALICE, OFFICE, ALICE)
+    assert not log.row(CAROL).suspected
+    assert not log.row(ALICE).suspected
+    assert not client(log, OFFICE).broke_in
+
+
+def test_who_is_new_at_an_address_that_a_colleague_used_before_the_failures_is_not_accused() -> None:
+    log = Scribe()
+    log.send(CAROL, OFFICE, CAROL)
+    log.now += 3000
+    for name in FIVE:
+        log.fail(name, OFFICE)
+    log.send(ALICE, OFFICE, ALICE)
+    assert not log.row(ALICE).suspected
+
+
+def test_who_tries_many_names_and_gets_in_at_one_that_it_had_not_failed_at_is_named() -> None:
+    log = Scribe()
+    for name in FIVE:
+        log.fail(name, BOT)
+    log.send(ALICE, BOT, ALICE, count=2)
+    log.send(ALICE, HOME, ALICE)
+    assert log.row(ALICE).suspected
+    assert client(log, BOT).broke_in
+
+
+def test_who_fails_at_several_names_and_then_gets_in_at_these_is_named_with_all_of_them() -> None:
+    log = Scribe()
+    for name in (*FIVE, ALICE, BOB):
+        log.fail(name, BOT)
+    log.send(ALICE, BOT, ALICE)
+    log.send(BOB, BOT, BOB)
+    assert log.row(ALICE).suspected
+    assert log.row(BOB).suspected
+    assert client(log, BOT).broke_in
+
+
+def test_who_gets_in_at_several_names_and_sends_fast_is_named() -> None:
+    log = Scribe()
+    for name in FIVE:
+        log.fail(name, BOT)
+    log.send(ALICE, BOT, ALICE, count=50)
+    log.send(BOB, BOT, BOB, count=50)
+    assert log.row(ALICE).suspected
+    assert log.row(BOB).suspected
+
+
 def test_webmail_where_everybody_fails_from_the_server_itself_breaks_in_nowhere() -> None:
     log = Scribe()
     for number in range(30):

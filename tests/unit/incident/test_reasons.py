@@ -82,6 +82,8 @@ def test_a_newsletter_is_told_of_by_its_rate_and_suspected_for_nothing(figures: 
         replace(QUIET, break_in=GUESSED),  # a phone with an old password
         replace(QUIET, break_in=BreakIn("198.51.100.7", 0, 0, 5000, 900)),  # everybody guesses at this name
         replace(QUIET, break_in=BreakIn("127.0.0.1", 30, 12, 0, 0, shared=True)),  # webmail: all fail from there
+        # Behind the address of an office, somebody else tried many names.
+        replace(QUIET, break_in=BreakIn("198.51.100.7", 0, 50, 0, 0, several=True)),
         replace(QUIET, webmail=True),
         replace(QUIET, places=4, clients=4),
         replace(QUIET, forged=15),  # a shared mailbox of our own domain
