@@ -40,8 +40,9 @@ class _Wave(NamedTuple):
 
 
 class Activity:
-    """Kept up by events. `counts` has messages, recipients, forged, foreign, sent, deferred, bounced, expired;
-    and value by value: client, login, sender, foreign (senders), domain (of recipients), unknown (recipients).
+    """Kept up by events. `counts` has messages, recipients, forged, foreign, null (senders), sent, deferred,
+    bounced, expired; and value by value: client, login, sender, foreign (senders), domain (of recipients), unknown
+    (recipients).
     `clients` has when each address was first seen, `peak` the busiest minute and its messages.
     """
 
@@ -78,6 +79,8 @@ class Activity:
     def sender(self, time: float, sender: str, owner: Owner) -> None:
         """Take a message's envelope sender; one that is not its own is forged."""
         self.counts.see(time, "sender", sender)
+        if owner == "nobody":
+            self.counts.add(time, "null")
         if owner in ("ours", "foreign"):
             self.counts.add(time, "forged")
         if owner == "foreign":
@@ -96,17 +99,19 @@ class Activity:
 
     def sent(self, event: Sent, owner: Callable[[str], Owner]) -> None:
         """Take what is told together, but for the messages themselves; `owner` tells whose an envelope sender is."""
-        foreign, ours = {}, 0
+        foreign, ours, null = {}, 0, 0
         for sender, messages in event.senders.items():
             whose = owner(sender)
             if whose == "foreign":
                 foreign[sender] = messages
             elif whose == "ours":
                 ours += messages
+            elif whose == "nobody":
+                null += messages
         elsewhere = sum(foreign.values())
         for kind, values in (("sender", event.senders), ("foreign", foreign), ("domain", event.domains)):
             self.counts.see_all(event.time, kind, values)
-        for key, messages in (("forged", ours + elsewhere), ("foreign", elsewhere)):
+        for key, messages in (("forged", ours + elsewhere), ("foreign", elsewhere), ("null", null)):
             if messages:
                 self.counts.add(event.time, key, messages)
         if event.domains:
@@ -122,6 +127,7 @@ class Activity:
             forged=counts["forged"],
             foreign=counts["foreign"],
             foreign_senders=counts.distinct("foreign"),
+            null=counts["null"],
             unknown=counts.distinct("unknown"),
             answered=counts["sent"] + counts["bounced"],
         )
@@ -171,10 +177,11 @@ class Activity:
 class Queued:
     """What one login or client has in the queue, counted as it comes and goes."""
 
-    __slots__ = ("bytes", "changes", "clients", "messages", "recipients", "senders")
+    __slots__ = ("bytes", "changes", "clients", "messages", "null_to_several", "recipients", "senders")
 
     def __init__(self) -> None:
         self.changes = 0
+        self.null_to_several = 0
         self.messages = 0
         self.bytes = 0
         self.recipients = 0
@@ -187,14 +194,17 @@ class Queued:
         self.messages += by
         self.bytes += by * message.size
         self.recipients += by * len(message.recipients)
+        self.null_to_several += by * (not message.sender and len(message.recipients) > 1)
         _change(self.senders, message.sender, by)
         _change(self.clients, message.client or "unknown", by)
 
     def figures(self, found: Figures, owner: Callable[[str], Owner]) -> Figures:
-        """Return `found`, with the queue's figures where it holds more than the window saw come in.
+        """Return `found`, with the queue's figures where it holds more than the window saw come in, and with what only
+        the queue tells.
 
         `owner` tells whose an envelope sender is.
         """
+        found = replace(found, null_to_several=self.null_to_several) if self.null_to_several else found
         if self.messages <= found.messages:
             return found
         senders = list(islice(self.senders.items(), _SAMPLE))
@@ -211,6 +221,7 @@ class Queued:
             forged=forged * self.messages // looked_at,
             foreign=foreign * self.messages // looked_at,
             foreign_senders=AtLeast(different) if len(self.senders) > len(senders) else different,
+            null=self.senders.get("", 0),
         )
 
 

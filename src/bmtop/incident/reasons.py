@@ -35,6 +35,8 @@ class Thresholds:
     forged_messages: int = 3
     forged_share: float = 0.2
     forged_senders_alone: int = 5
+    null_messages: int = 50
+    null_share: float = 0.5
     unknown_recipients: int = 10
     unknown_share: float = 0.1
     unknown_recipients_alone: int = 50
@@ -68,8 +70,9 @@ class Figures:
     `places` are the addresses, of IPv6 the /64s, that sent within the same hour, in the one that had most;
     `new_clients` the addresses first seen since that wave began, with `new_messages` of `wave_messages`. `forged`
     messages have another sender than the account's own; `foreign` ones one whose domain is not ours, with
-    `foreign_senders` different ones. For a relay, which has no address of its own, both are the same. `unknown`
-    recipients do not exist, of `answered`.
+    `foreign_senders` different ones. For a relay, which has no address of its own, both are the same. `null`
+    messages have the null sender, as bounces have; `null_to_several` are those in the queue that have several
+    recipients, as no bounce has. `unknown` recipients do not exist, of `answered`.
     """
 
     messages: int = 0
@@ -88,6 +91,8 @@ class Figures:
     forged: int = 0
     foreign: int = 0
     foreign_senders: int = 0
+    null: int = 0
+    null_to_several: int = 0
     unknown: int = 0
     answered: int = 0
     break_in: BreakIn | None = None
@@ -114,7 +119,7 @@ def judge(figures: Figures, limits: Thresholds) -> Verdict:
     """Return whether these figures make a suspect, and why. Of others, only a high rate is told."""
     found = [
         reason
-        for look in (_bulk, _origin, _break_in, _sender, _recipients)
+        for look in (_bulk, _origin, _break_in, _forged, _null, _recipients)
         for reason in look(figures, limits)
     ]  # fmt: skip
     kinds = {reason.kind for reason in found} - {"words"}
@@ -190,12 +195,15 @@ def _break_in(f: Figures, limits: Thresholds) -> list[Reason]:
     return [Reason("origin" if tried.failures and not tried.shared else "words", 15, False, words)]
 
 
-def _sender(f: Figures, limits: Thresholds) -> list[Reason]:
-    if f.forged < limits.forged_messages or f.forged < limits.forged_share * f.messages:
+def _forged(f: Figures, limits: Thresholds) -> list[Reason]:
+    # Mail under the null sender is nobody's: with a login it hides none that is. A relay may have bounces to send.
+    of = f.messages if f.relay else max(f.messages - f.null, f.forged)
+    if f.forged < limits.forged_messages or f.forged < limits.forged_share * of:
         return []
+    # What is told is the share of all messages, as it stands beside the reasons.
     share = 100 * f.forged // max(f.messages, 1)
     many = f.foreign_senders >= limits.forged_senders_alone
-    alone = many and f.foreign >= limits.forged_messages and f.foreign >= limits.forged_share * f.messages
+    alone = many and f.foreign >= limits.forged_messages and f.foreign >= limits.forged_share * of
     different = f"{f.foreign_senders:,} different ones" if f.foreign_senders > 1 else "always the same one"
     if f.relay:
         words = f"{share} % of its senders are none of ours ({different})"
@@ -205,6 +213,18 @@ def _sender(f: Figures, limits: Thresholds) -> list[Reason]:
         words = f"{share} % under another address of our own"
     # A login that sends as its colleagues may be a shared mailbox, or a list.
     return [Reason("sender" if f.foreign else "words", 60 if alone else 25 if f.foreign else 5, alone, words)]
+
+
+def _null(f: Figures, limits: Thresholds) -> list[Reason]:
+    if f.relay:
+        # Another mail server of ours has its bounces to send, each to one recipient.
+        null, words = f.null_to_several, "under the null sender to several recipients: no bounces"
+    else:
+        # Postfix writes bounces itself. With a login, it is read receipts and vacation replies, a few.
+        null, words = f.null, "under the null sender, as bounces have"
+    if null < limits.null_messages or null < limits.null_share * f.messages:
+        return []
+    return [Reason("sender", 25, False, f"{null:,} messages {words}")]
 
 
 def _recipients(f: Figures, limits: Thresholds) -> list[Reason]:

@@ -41,6 +41,7 @@ def test_one_reason_that_is_enough(figures: Figures, words: str) -> None:
         ({"break_in": replace(GUESSED, failures=5)}, "5 failed logins before it got in"),
         ({"break_in": replace(GUESSED, failures=1, others_failures=9, others=4)}, "10 failed logins from 5 addresses"),
         ({"forged": 1000, "foreign": 1000, "foreign_senders": 1}, "20 % forged senders (always the same one)"),
+        ({"null": 5000}, "5,000 messages under the null sender"),
         ({"unknown": 500, "answered": 5000}, "500 recipients that do not exist"),
     ],
 )
@@ -87,6 +88,7 @@ def test_a_newsletter_is_told_of_by_its_rate_and_suspected_for_nothing(figures: 
         replace(QUIET, webmail=True),
         replace(QUIET, places=4, clients=4),
         replace(QUIET, forged=15),  # a shared mailbox of our own domain
+        replace(QUIET, null=20),  # read receipts
         replace(QUIET, forged=2, foreign=2, foreign_senders=2),
         replace(QUIET, forged=20, foreign=20, foreign_senders=1),  # a private address at another provider
         replace(QUIET, unknown=9, answered=25),
@@ -112,6 +114,7 @@ def test_ordinary_people_are_not_suspected(figures: Figures) -> None:
         forged=st.integers(0, 10**6),
         foreign=st.integers(0, 10**6),
         foreign_senders=st.integers(0, 10**6),
+        null=st.integers(0, 10**6),
         webmail=st.booleans(),
     )
 )

@@ -183,6 +183,25 @@ def test_the_queue_counts_come_out_even_though_the_configuration_changed_between
     assert log.relays() == {}
 
 
+def test_a_broken_relay_that_sends_under_the_null_sender_is_suspected_and_one_that_bounces_is_not() -> None:
+    """A bounce goes to one recipient, so that a mail server of ours in a trusted range may send many."""
+    log = Scribe()
+    for client, to in ((RELAY, ("x@faraway.test", "y@faraway.test")), ("192.0.2.20", ("x@faraway.test",))):
+        log.send(None, client, "", to, count=60, status="deferred")
+        for _ in range(60):
+            log.queue(None, client, "", to)
+    assert [row.client for row in log.picture().relays if row.suspected] == [RELAY]
+    assert "60 messages under the null sender to several recipients: no bounces" in log.relay(RELAY).reasons
+
+
+def test_a_server_that_bounces_much_and_forwards_little_is_not_suspected() -> None:
+    log = Scribe()
+    log.send(None, "192.0.2.20", "", count=60)
+    for number in range(6):
+        log.send(None, "192.0.2.20", f"person{number}@customer.test")
+    assert not log.relay("192.0.2.20").suspected
+
+
 def test_the_broken_one_stands_above_the_printer_and_a_known_one_last() -> None:
     log = Scribe()
     for number in range(10):

@@ -53,6 +53,40 @@ def test_a_sender_that_is_not_the_accounts_own_is_forged(login: str, sender: str
     assert log.picture().senders[0].forged == forged
 
 
+def test_a_stolen_login_that_sends_under_the_null_sender_is_suspected() -> None:
+    """Postfix writes its bounces itself: nobody logs in to send many."""
+    log = Scribe()
+    log.send(BOB, BOT, "", count=60)
+    row = log.row(BOB)
+    assert row.suspected
+    assert "60 messages under the null sender, as bounces have" in row.reasons
+
+
+def test_mail_under_the_null_sender_hides_no_forged_senders() -> None:
+    log = Scribe()
+    for number in range(8):
+        log.send(BOB, BOT, "", count=5)
+        log.send(BOB, BOT, f"winner@bank{number}.test")
+    row = log.row(BOB)
+    assert row.suspected
+    assert "16 % forged senders (8 different ones)" in row.reasons
+
+
+def test_read_receipts_are_nothing() -> None:
+    log = Scribe()
+    log.send(ALICE, OFFICE, ALICE, count=10)
+    log.send(ALICE, OFFICE, "", count=40)
+    assert not log.row(ALICE).suspected
+
+
+def test_the_null_sender_is_told_of_what_is_in_the_queue_alone() -> None:
+    log = Scribe()
+    log.send(BOB, BOT, BOB, count=35)
+    for _ in range(100):
+        log.queue(BOB, BOT, "")
+    assert "100 messages under the null sender, as bounces have" in log.row(BOB).reasons
+
+
 def test_a_list_that_gives_each_recipient_a_sender_of_our_own_is_not_suspected() -> None:
     log = Scribe()
     for number in range(200):
