@@ -3,8 +3,10 @@
 import re
 from threading import Lock
 
-# Quoted, or what stands between an `@` and the nearest character that ends it in a log line; and the domain.
-_LOCAL_PART = re.compile(r'("[^"]*"|[^\s<>@,;:=()\[\]"]+)@(?=([\w.-]+|\[[^\s\]]*))')
+_ATOM = r'[^\s<>@,;:=()\[\]"]'
+# Quoted, or what stands between an `@` and the nearest character that ends it in a log line; and the domain. Nothing is
+# tried from within a word, and no domain is read beyond the next `[`: a sender's longest line takes no longer a letter.
+_LOCAL_PART = re.compile(rf'("[^"]*"|(?<!{_ATOM}){_ATOM}+)@(?=([\w.-]+|\[[^\s\[\]]*))')
 _HIDDEN = re.compile(r"•••(\d+|\+)?")
 # So many names get a number; others are only hidden.
 _MOST = 100_000

@@ -32,6 +32,16 @@ def test_two_addresses_are_masked_alike_only_where_they_are_the_same(addresses: 
     assert len({hidden[a] for a in readable}) == len({a.lower() for a in readable})
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("strange", ["a" * 100_000, "a." * 50_000, '"a' * 50_000, "a@[" * 33_000], ids=lambda s: s[:3])
+def test_the_longest_word_of_a_subject_holds_nobody_up(strange: str) -> None:
+    mask = Mask()
+    address = "alice@example.com"
+    assert mask.text(f"{address} {strange} {address}").startswith("•••@example.com ")
+    assert mask.text(f"{strange} {address}").endswith(" •••@example.com"), "what stands behind it is hidden as well"
+    assert mask.text(f"{strange},{address}").endswith(",•••@example.com")
+
+
 async def test_each_is_told_from_the_others_the_same_way_wherever_it_stands(tmp_path: Path) -> None:
     desk = queue(2)
     saved: list[str] = []
