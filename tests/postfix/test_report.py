@@ -121,3 +121,21 @@ def test_what_other_servers_answer_is_whole_and_names_left_out_are_counted() -> 
     assert "4@example.com 1, and 7 more\n" in text
     assert "\nActions: not known\n" in text
     assert max(map(len, report.as_text(desk.picture(), None, width=80).splitlines())) == 80
+
+
+def test_a_damaged_journal_leaves_the_report_readable(attacked: Postfix, tmp_path: Path) -> None:
+    bmtop, journal = Bmtop(attacked, tmp_path), tmp_path / "journal.jsonl"
+    assert bmtop("hold", "--login=alice@example.com", "--yes").status == 0
+    good = journal.read_text()
+    strange = json.dumps(json.loads(good.splitlines()[0]) | {"time": 1e20, "number": "strange"})
+    journal.write_text(f"{'[' * 100_000}\n{strange}\n{good}")
+    told = bmtop("report")
+    assert (told.status, told.err) == (0, "")
+    (action,) = told.out.partition("\nActions\n")[2].splitlines()[1:]
+    assert " hold    alice@example.com  done   " in action
+    journal.unlink()
+    journal.mkdir()
+    told = bmtop("report")
+    assert told.status == 0
+    assert "\nActions: not known\n" in told.out
+    assert told.err == f"The journal {journal} cannot be read (is a directory); see what is there.\n"

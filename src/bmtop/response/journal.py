@@ -11,6 +11,7 @@ import stat
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
@@ -173,7 +174,7 @@ class Journal:
     def _catch_up(self) -> None:
         self.problem = ""
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            read = self._read_on()
         except FileNotFoundError:
             return
         except OSError as error:
@@ -181,21 +182,28 @@ class Journal:
             what_to_do = "run `sudo bmtop`" if isinstance(error, PermissionError) else "see what is there"
             self.problem = f"The journal {self._path} cannot be read ({reason}); {what_to_do}."
             return
-        with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if self._identity != (found.st_dev, found.st_ino) or found.st_size < self._read_to:
-                self._entries, self._read_to = [], 0
-                self._identity = (found.st_dev, found.st_ino)
-            if found.st_size == self._read_to:
-                return
-            file.seek(self._read_to)
-            read = file.read()
         cut = read.rfind(b"\n") + 1
         self._read_to += cut
         for line in read[:cut].splitlines():
             entry = _entry(line)
             if entry is not None:
                 self._entries.append(entry)
+
+    def _read_on(self) -> bytes:
+        """Return what stands behind what was read; all of it where another file is in its place. Raises `OSError`."""
+        with open(self._path, "rb", opener=_unfollowed) as file:
+            found = os.fstat(file.fileno())
+            if self._identity != (found.st_dev, found.st_ino) or found.st_size < self._read_to:
+                self._entries, self._read_to = [], 0
+                self._identity = (found.st_dev, found.st_ino)
+            if found.st_size == self._read_to:
+                return b""
+            file.seek(self._read_to)
+            return file.read()
+
+
+def _unfollowed(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:
@@ -223,9 +231,12 @@ def _entry(line: bytes) -> Entry | None:
         state = found["state"]
         if state not in ("begun", "done", "failed"):
             return None
+        moment = float(found["time"])
+        # One that no calendar has could never be shown.
+        datetime.fromtimestamp(moment, timezone.utc)
         return Entry(
             number=str(found["number"]),
-            time=float(found["time"]),
+            time=moment,
             who=str(found["who"]),
             action=str(found["action"]),
             target=str(found["target"]),
@@ -237,5 +248,5 @@ def _entry(line: bytes) -> Entry | None:
             status=found.get("status"),
             undo=found.get("undo"),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
         return None

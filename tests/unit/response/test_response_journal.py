@@ -1,5 +1,6 @@
 """The journal: there before an action and after it, readable after any crash, and nobody else's to read or write."""
 
+import errno
 import json
 import os
 import stat
@@ -13,6 +14,7 @@ from threading import Barrier
 
 import pytest
 
+from bmtop import report
 from bmtop.checked import QueueId, Refused
 from bmtop.commands import postfix_of
 from bmtop.config import Settings
@@ -267,6 +269,56 @@ def test_a_journal_or_lock_that_is_a_link_is_not_followed(state: Path, gate: Gat
             pass
         assert not target.exists()
         (state / name).unlink()
+
+
+def test_a_folder_in_its_place_is_said_and_left_alone(state: Path) -> None:
+    (state / "journal.jsonl").mkdir(parents=True)
+    journal, before = Journal(state), set(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        assert journal.entries(9) == ()
+        assert journal.problem == (
+            f"The journal {state / 'journal.jsonl'} cannot be read (is a directory); see what is there."
+        )
+    assert set(os.listdir("/proc/self/fd")) == before, "nothing is left open"
+    (state / "journal.jsonl").rmdir()
+    assert (journal.entries(9), journal.problem) == ((), "")
+
+
+def test_a_disk_that_fails_while_it_is_read_is_said(state: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    with gate.action("purge", "bob"):
+        pass
+    journal = Journal(state)
+
+    def fails(descriptor: int) -> os.stat_result:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "fstat", fails)
+        assert journal.entries(9) == ()
+        assert journal.problem.endswith("cannot be read (input/output error); see what is there.")
+    assert [e.state for e in journal.entries(9)] == ["begun", "done"]
+    assert journal.problem == ""
+
+
+@pytest.mark.parametrize("time", ["1e20", "-1e20", "Infinity", "NaN", "1e400", "1" + 400 * "0"], ids=lambda t: t[:8])
+def test_a_line_of_no_time_that_a_clock_shows_is_no_entry(state: Path, gate: Gate, time: str) -> None:
+    with gate.action("purge", "bob"):
+        pass
+    path = state / "journal.jsonl"
+    good = path.read_text()
+    strange = json.dumps(lines(state)[0] | {"time": "T", "number": "x"}).replace('"T"', time)
+    path.write_text(f"{good}{strange}\n{good}")
+    entries = Journal(state).entries(9)
+    assert [e.state for e in entries] == ["begun", "done"] * 2
+    assert all(report.iso(e.time) for e in entries)
+
+
+def test_a_line_that_is_nested_without_end_is_no_entry(state: Path, gate: Gate) -> None:
+    with gate.action("purge", "bob"):
+        pass
+    with (state / "journal.jsonl").open("a") as file:
+        file.write("[" * 100_000 + "\n")
+    assert [e.state for e in Journal(state).entries(9)] == ["begun", "done"]
 
 
 def test_what_is_pending_is_given_back_as_it_was(state: Path) -> None:
