@@ -14,7 +14,8 @@ from bmtop.config import Settings
 from bmtop.incident.picture import Picture
 from bmtop.mask import Mask
 from bmtop.response.journal import Journal
-from tests.console.desk import HONEST, STOLEN, console, failed_login, queue
+from tests.console.desk import HONEST, STOLEN, Hands, console, failed_login, queue
+from tests.console.ward import alarm
 
 NAMES = st.sampled_from(["alice", "Alice", "anna", "bob", "a.b+c", '"a b"', "•••", "•••2"])
 ADDRESSES = st.builds("{}@{}".format, NAMES, st.sampled_from(["example.com", "mail.example.com", "[192.0.2.1]"]))
@@ -97,3 +98,45 @@ def test_the_exported_report_hides_what_was_done_and_to_whom(tmp_path: Path, mon
         assert name not in text
     picture = replace(picture, generated=picture.generated + 5)
     assert f"35 messages of {STOLEN} put on hold." in commands.export(picture, settings, None).read_text()
+
+
+LONG = "anna-maria.schmidt-von-der-hohenburg-am-see"
+
+
+@pytest.mark.parametrize("size", [(60, 24), (60, 15), (80, 24)])
+async def test_no_part_of_a_name_is_read_where_a_small_terminal_wraps_it(size: tuple[int, int]) -> None:
+    desk = queue(2)
+    desk.problems = (f"Mail of {LONG}@verwaltung.example.com cannot be read; run bmtop as root.",)
+
+    def hidden(screen: str) -> bool:
+        return not any(part in screen for part in ("anna", "maria", "schmidt", "von-der", "hohenburg", "am-see"))
+
+    async with console(desk, size=size, mask=True) as user:
+        await user.look_again()
+        assert hidden(await user.sees("PROBLEM Mail of •••@verwaltung.example.com cannot"))
+        await user.press("m")
+        assert not hidden(await user.sees("PROBLEM Mail of"))
+        await user.press("space", "m")
+        assert hidden(await user.sees("PROBLEM Mail of •••@verwaltung.example.com cannot")), (
+            "also while it stands still"
+        )
+
+
+@pytest.mark.parametrize("size", [(60, 24), (60, 15), (80, 24)])
+async def test_no_part_of_a_name_is_read_in_the_alarm_of_a_small_terminal(size: tuple[int, int]) -> None:
+    desk = queue(2)
+    hands = Hands(desk)
+    async with console(desk, hands, size=size, mask=True) as user:
+        await user.press("c")
+        await user.sees("─ Contain •••@example.com")
+        await user.press("home")
+        while "▸ Watch" not in user.screen():
+            await user.press("down")
+        await user.press("enter")
+        await user.when(lambda: hands.watcher.on, "it is watched")
+        hands.watcher.says = replace(alarm("password"), sentences=(f"{LONG}@example.com sends as well.",))
+        await user.press("escape")
+        await user.sees("ALARM •••@example.com")
+        await user.look_again()
+        screen = user.screen()
+        assert not any(part in screen for part in ("anna", "maria", "schmidt", "von-der", "hohenburg", "am-see"))

@@ -77,8 +77,12 @@ def _line(on: DOMNode, line: str | Cell | Line) -> Content:
 
 
 def wrapped(text: str, width: int, most: int | None = None) -> list[str]:
-    """Return `text` in rows of at most `width` characters, `most` of them; what does not fit ends in `…`."""
-    return textwrap.wrap(text, max(width, 10), max_lines=most, placeholder=" …") or [""]
+    """Return `text` in rows of at most `width` characters, `most` of them; what does not fit ends in `…`.
+
+    Outside text must be `shown` first: half an address does not look like one, and would not be masked.
+    """
+    rows = textwrap.wrap(text, max(width, 10), max_lines=most, placeholder=" …", break_on_hyphens=False)
+    return rows or [""]
 
 
 def fit(text: str, width: int, right: bool = False) -> str:

@@ -1,10 +1,11 @@
 """The alarm of the watch, over all panes: who goes on, why, and the key that does what is missing."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from bmtop.console.containments import Containment
 from bmtop.console.says import Says
-from bmtop.console.text import Cell, Line, wrapped
+from bmtop.console.text import Cell, Line, shown, wrapped
 
 MOST = 3
 
@@ -24,15 +25,16 @@ def lines(containments: Iterable[Containment]) -> list[Line]:
     return told
 
 
-def short(containments: Iterable[Containment], width: int, rows: int) -> list[Line]:
-    """Return the same for a small terminal: the first alarm in so many `rows`, and a line for the rest."""
+def short(containments: Iterable[Containment], width: int, rows: int, show: Callable[[str], str]) -> list[Line]:
+    """Return the same for a small terminal: the first alarm, as it is to `show`, in so many `rows`, and a line more."""
     alarmed = [found for found in containments if found.alarms]
     if not alarmed:
         return []
     first = alarmed[0]
+    sentence = show(f"{first.name}: {first.alarms[0]}")
     told: list[Line] = [
         (Cell("" if number else "ALARM ", "alarm"), Cell(row, "alarm"))
-        for number, row in enumerate(wrapped(f"{first.name}: {first.alarms[0]}", width - len("ALARM "), rows))
+        for number, row in enumerate(wrapped(sentence, width - len("ALARM "), rows))
     ]
     others = sum(len(found.alarms) for found in alarmed) - 1
     more = f" · {others} more: c" if others else ""
@@ -48,12 +50,18 @@ def _does(alarmed: Containment) -> str:
 class Banner(Says):
     def __init__(self) -> None:
         super().__init__(id="alarm")
+        self._filled: tuple[Containment, ...] = ()
 
     def fill(self, containments: Iterable[Containment]) -> None:
-        room = self.app.size.width - 2
+        self._filled = containments = tuple(containments)
+        room, show = self.app.size.width - 2, partial(shown, on=self)
         if self.screen.has_class("-tiny"):
-            told = short(containments, room, 1)
+            told = short(containments, room, 1, show)
         else:
-            told = short(containments, room, 2) if self.screen.has_class("-short") else lines(containments)
+            told = short(containments, room, 2, show) if self.screen.has_class("-short") else lines(containments)
         self.display = bool(told)
         self.say(*told)
+
+    def again(self) -> None:
+        # Its rows were wrapped as they were shown.
+        self.fill(self._filled)

@@ -1,10 +1,11 @@
 """What could not be read, and who refuses our mail: a sentence a line, gone when there is none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from bmtop.console.figures import clock
 from bmtop.console.says import Says
-from bmtop.console.text import Cell, Line, wrapped
+from bmtop.console.text import Cell, Line, shown, wrapped
 from bmtop.incident.picture import Blocked
 
 MOST = 3
@@ -24,12 +25,12 @@ def lines(problems: Sequence[str], blocked: Sequence[Blocked], now: float) -> li
     return told
 
 
-def short(problems: Sequence[str], blocked: Sequence[Blocked], width: int) -> list[Line]:
-    """Return the same in two rows, for a small terminal: the first problem, and who refuses our mail."""
+def short(problems: Sequence[str], blocked: Sequence[Blocked], width: int, show: Callable[[str], str]) -> list[Line]:
+    """Return the same in two rows, for a small terminal: the first problem, as it is to `show`, and who refuses."""
     told: list[Line] = []
     if problems:
         number = f"1 of {len(problems)}: " if len(problems) > 1 else ""
-        rows = wrapped(f"{number}{problems[0]}", width - len("PROBLEM "), 1 if blocked else 2)
+        rows = wrapped(number + show(problems[0]), width - len("PROBLEM "), 1 if blocked else 2)
         told += [(Cell("" if n else "PROBLEM ", "alarm"), Cell(row)) for n, row in enumerate(rows)]
     if blocked:
         more = f" and {len(blocked) - 1} more" if len(blocked) > 1 else ""
@@ -40,9 +41,16 @@ def short(problems: Sequence[str], blocked: Sequence[Blocked], width: int) -> li
 class Problems(Says):
     def __init__(self) -> None:
         super().__init__(id="problems")
+        self._filled: tuple[Sequence[str], Sequence[Blocked], float] = ((), (), 0.0)
 
     def fill(self, problems: Sequence[str], blocked: Sequence[Blocked], now: float) -> None:
+        self._filled = problems, blocked, now
         small = self.screen.has_class("-short") or self.screen.has_class("-tiny")
-        told = short(problems, blocked, self.app.size.width - 2) if small else lines(problems, blocked, now)
+        width, show = self.app.size.width - 2, partial(shown, on=self)
+        told = short(problems, blocked, width, show) if small else lines(problems, blocked, now)
         self.display = bool(told)
         self.say(*told)
+
+    def again(self) -> None:
+        # Its rows were wrapped as they were shown.
+        self.fill(*self._filled)
