@@ -61,7 +61,7 @@ def export(picture: Picture, settings: Settings, mask: Mask | None) -> Path:
     Raises `Refused`.
     """
     path = Path.cwd() / time.strftime("bmtop-%Y%m%d-%H%M%S.txt", time.localtime(picture.generated))
-    text = _as_text(picture, settings, mask)
+    text = report.as_text(*_with_actions(picture, settings), mask=mask)
     try:
         with open(
             os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8"
@@ -74,26 +74,33 @@ def export(picture: Picture, settings: Settings, mask: Mask | None) -> Path:
     return path
 
 
-def _as_text(picture: Picture, settings: Settings, mask: Mask | None, width: int | None = None) -> str:
-    """Return the report with what was done in its window."""
+def _with_actions(picture: Picture, settings: Settings) -> tuple[Picture, list[Entry] | None]:
+    """Return the picture, and what was done in its window; None, and why among its problems, where nobody knows."""
     journal = response.journal.Journal(settings.state)
     entries = response.journal.actions(journal.entries(sys.maxsize))
-    done = [entry for entry in entries if entry.time >= picture.generated - picture.window]
-    return report.as_text(picture, None if journal.problem else done, width=width, mask=mask)
+    if journal.problem:
+        return replace(picture, problems=tuple(dict.fromkeys((*picture.problems, journal.problem)))), None
+    return picture, [entry for entry in entries if entry.time >= picture.generated - picture.window]
 
 
 def report_once(settings: Settings, since: float | None, *, as_json: bool) -> int:
     """Print the panes once; what cannot be read is a sentence on standard error. `since` is in seconds."""
     if since is not None:
         settings = replace(settings, window=since)
-    picture = Reading(settings, postfix_of(settings)).read_once()
+    picture, actions = Reading(settings, postfix_of(settings)).read_once(), None
+    if not as_json:
+        picture, actions = _with_actions(picture, settings)
     mask = Mask() if settings.mask else None
     if mask is not None:
         picture = report.masked(picture, mask)
     for problem in picture.problems:
         print(visible(problem), file=sys.stderr)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    told = report.as_json(picture) if as_json else _as_text(replace(picture, problems=()), settings, mask, width)
+    told = (
+        report.as_json(picture)
+        if as_json
+        else report.as_text(replace(picture, problems=()), actions, width=width, mask=mask)
+    )
     print(told, end="\n" * as_json)
     nothing = picture.queue is None and picture.log_time is None and not picture.complete
     return COULD_NOT if nothing and picture.problems else DONE

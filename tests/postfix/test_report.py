@@ -1,12 +1,15 @@
 """The report and the check, as people, cron and a monitoring system meet them."""
 
 import json
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bmtop import report
+from bmtop import commands, report
+from bmtop.config import Settings
 from bmtop.incident.picture import Blocked
 from tests.console.desk import NOW, Desk, failed_login
 from tests.hostile.programs import on
@@ -139,3 +142,27 @@ def test_a_damaged_journal_leaves_the_report_readable(attacked: Postfix, tmp_pat
     assert told.status == 0
     assert "\nActions: not known\n" in told.out
     assert told.err == f"The journal {journal} cannot be read (is a directory); see what is there.\n"
+
+
+@pytest.mark.parametrize("how", [(), ("--mask",), ("--json",)])
+def test_a_journal_that_is_a_link_is_said_once(attacked: Postfix, tmp_path: Path, how: tuple[str, ...]) -> None:
+    (tmp_path / "journal.jsonl").symlink_to("/etc/passwd")
+    told = Bmtop(attacked, tmp_path)("report", *how)
+    assert told.err.count("The journal ") == 1
+
+
+def test_an_exported_report_says_why_what_was_done_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    journal = tmp_path / "state" / "journal.jsonl"
+    journal.mkdir(parents=True)
+    settings, sentence = Settings(state=tmp_path / "state"), f"The journal {journal} cannot be read (is a directory);"
+    for known in ((), (f"{sentence} see what is there.",)):
+        # The console may have looked before the journal was damaged.
+        picture = replace(Desk().picture(time.time()), problems=known)
+        path = commands.export(picture, settings, None)
+        text = path.read_text(encoding="utf-8")
+        path.unlink()
+        assert "\nActions: not known\n" in text
+        assert text.count(f"! {sentence} see what is there.\n") == 1
