@@ -7,6 +7,8 @@ _ATOM = r'[^\s<>@,;:=()\[\]"]'
 # Quoted, or what stands between an `@` and the nearest character that ends it in a log line; and the domain. Nothing is
 # tried from within a word, and no domain is read beyond the next `[`: a sender's longest line takes no longer a letter.
 _LOCAL_PART = re.compile(rf'("[^"]*"|(?<!{_ATOM}){_ATOM}+)@(?=([\w.-]+|\[[^\s\[\]]*))')
+# A whole word that is no part of an address.
+_WORD = re.compile(rf"(?<!@)(?<!{_ATOM}){_ATOM}+(?!{_ATOM}|@)")
 _HIDDEN = re.compile(r"•••(\d+|\+)?")
 # So many names get a number; others are only hidden.
 _MOST = 100_000
@@ -21,6 +23,8 @@ class Mask:
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, str], int] = {}
         self._last: dict[str, int] = {}
+        # The logins without a domain that were hidden.
+        self._alone: set[str] = set()
         self._numbering = Lock()
 
     def text(self, text: str) -> str:
@@ -30,7 +34,18 @@ class Mask:
     def name(self, login: str) -> str:
         """Return a login hidden but for its domain; without one, all of it."""
         local, at, domain = login.rpartition("@")
-        return self._hidden(local, domain) + at + domain if at else self._hidden(login, "")
+        if at:
+            return self._hidden(local, domain) + at + domain
+        self._alone.add(login.lower())
+        return self._hidden(login, "")
+
+    def sentence(self, text: str) -> str:
+        """Return `text` with every address hidden, and every word that is a login which `name` has hidden."""
+        return _WORD.sub(self._word, self.text(text))
+
+    def _word(self, found: re.Match[str]) -> str:
+        word = found[0].rstrip(".'")
+        return self._hidden(word, "") + found[0][len(word) :] if word.lower() in self._alone else found[0]
 
     def _hidden(self, local: str, domain: str) -> str:
         if _HIDDEN.fullmatch(local):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -153,6 +154,23 @@ def masked(picture: Picture, mask: Mask) -> Picture:
     )
 
 
+def _masked_actions(actions: Sequence[Entry], mask: Mask) -> list[Entry]:
+    # The targets first: a sentence may name another's.
+    hidden = [replace(e, target=mask.name(e.target) if _on_a_login(e) else mask.sentence(e.target)) for e in actions]
+    return [replace(e, sentence=mask.sentence(e.sentence)) for e in hidden]
+
+
+def _on_a_login(entry: Entry) -> bool:
+    """Tell whether an action's target is a login without a domain: no address, client, undo copy or other choice."""
+    if "@" in entry.target or entry.target == entry.undo or (entry.filter and "login" not in entry.filter):
+        return False
+    try:
+        ipaddress.ip_network(entry.target.partition(", ")[0], strict=False)
+    except ValueError:
+        return True
+    return False
+
+
 def as_text(
     picture: Picture, actions: Sequence[Entry] | None, *, width: int | None = None, mask: Mask | None = None
 ) -> str:
@@ -164,7 +182,7 @@ def as_text(
     note = ""
     if mask is not None:
         picture, note = masked(picture, mask), ", masked (the numbers are those of this run)"
-        actions = actions and [replace(e, target=mask.text(e.target), sentence=mask.text(e.sentence)) for e in actions]
+        actions = actions and _masked_actions(actions, mask)
     # Where nothing could be read, that says nothing.
     none = "none" if picture.complete or picture.log_time is not None else "not known"
     done = actions or ()

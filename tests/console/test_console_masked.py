@@ -4,6 +4,7 @@ import re
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from bmtop import commands, report
 from bmtop.config import Settings
 from bmtop.incident.picture import Picture
 from bmtop.mask import Mask
-from bmtop.response.journal import Journal
+from bmtop.response.journal import Journal, actions
 from tests.console.desk import HONEST, STOLEN, Hands, console, failed_login, queue
 from tests.console.ward import alarm
 
@@ -140,3 +141,29 @@ async def test_no_part_of_a_name_is_read_in_the_alarm_of_a_small_terminal(size: 
         await user.look_again()
         screen = user.screen()
         assert not any(part in screen for part in ("anna", "maria", "schmidt", "von-der", "hohenburg", "am-see"))
+
+
+def test_a_login_without_a_domain_is_hidden_in_what_was_done_as_well(tmp_path: Path) -> None:
+    journal, desk = Journal(tmp_path / "state"), queue(1)
+    desk.failed = [failed_login("203.0.113.5", logins=(("carla", 3),))]
+    deeds: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("hold", "alice", "35 messages of alice put on hold.", {"filter": {"login": "alice"}}),
+        ("stop holding", "d.bert", "12 messages of d.bert, put on hold (Carla has malice).", {}),
+        ("connections", "203.0.113.5", "1 connection of 203.0.113.5 was ended.", {}),
+        ("mark as known", "192.0.2.0/24", "192.0.2.0/24 is known.", {}),
+        ("purge", "chosen ids", "1 of 1 messages deleted.", {"filter": {"id": ["A000001"]}}),
+        ("undo", "20260101-000000-abcd", "1 message is back.", {"undo": "20260101-000000-abcd"}),
+        ("cache", HONEST, f"The cache was emptied for {HONEST}.", {}),
+    ]
+    for number, (action, target, sentence, more) in enumerate(deeds):
+        begun = journal.begin(str(number), action, target, **more)
+        journal.end(begun, "done", sentence, undo=begun.undo)
+    done = actions(journal.entries(99))
+    text = report.as_text(desk.picture(), done, mask=Mask())
+    assert re.search(r" hold +(•••\d?) +done +35 messages of \1 put on hold\.", text)
+    assert re.search(r" (•••\d?) +done +12 messages of \1, put on hold \(•••\d? has malice\)\.", text)
+    assert not re.search(r"\balice|bert|[cC]arla|bob", text)
+    for shown in (" 203.0.113.5 ", "of 203.0.113.5 was", " 192.0.2.0/24 is", " chosen ids ", " 20260101-000000-abcd "):
+        assert shown in text
+    assert re.search(r" (•••\d?@example\.com) +done +The cache was emptied for \1\.", text)
+    assert " d.bert, put on hold (Carla has malice)." in report.as_text(desk.picture(), done)

@@ -10,7 +10,7 @@ import pwd
 import stat
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from threading import Lock
@@ -40,10 +40,11 @@ class Entry:
 
 
 def actions(entries: Sequence[Entry]) -> list[Entry]:
-    """Return an entry an action, its newest, in the order in which they began."""
+    """Return an entry an action, its newest, with the filter it began with, in the order in which they began."""
     newest: dict[str, Entry] = {}
     for entry in entries:
-        newest[entry.number] = entry
+        before = newest.get(entry.number)
+        newest[entry.number] = replace(entry, filter=before.filter) if before and before.filter else entry
     return list(newest.values())
 
 
