@@ -7,6 +7,7 @@ import pytest
 from bmtop.checked import Client
 from bmtop.incident.watch import clock as shown
 from bmtop.response.runbook import Runbook
+from tests.bluemind.core import Core
 from tests.containment.conftest import JANE, Site
 from tests.containment.test_bots import Clock, contained, ticking, verdict_of
 from tests.mailserver import Session, wait_until
@@ -20,8 +21,8 @@ def looked_again(runbook: Runbook, clock: Clock) -> None:
 
     def has_looked() -> bool:
         verdict = runbook.verdict
-        times = {f"at {shown(clock() - second)}:" for second in range(3)}
-        return verdict is not None and any(time in line for line in verdict.evidence for time in times)
+        looks = tuple(f"Open SMTP connections at {shown(clock() - second)}" for second in range(3))
+        return verdict is not None and any(line.startswith(looks) for line in verdict.evidence)
 
     wait_until(has_looked)
 
@@ -67,3 +68,50 @@ def test_who_sends_after_the_clock_was_set_back_is_seen(here: Site) -> None:
         verdict = verdict_of(runbook, lambda verdict: "cache" in verdict.missing)
         assert verdict.state == "alarm"
         assert f"Last message: {stamp.split()[-1]}, from 203.0.113.60" in verdict.evidence
+
+
+def test_a_session_from_before_stays_one_after_the_clock_was_set_back(here: Site, core: Core) -> None:
+    clock = Clock()
+    runbook = here.responder.runbook(here.messages, login=JANE, clock=clock, passing=clock.passing)
+    opened = int(1000 * clock())
+    clock.ahead += 5
+    clock.set_by = -60
+    for name in ("password", "sessions", "cache", "connections"):
+        assert runbook.run(name).state == "done"
+    # BlueMind said that it was ended.
+    core.change(sessions=[["UID-1", "webmail", opened]])
+    runbook.run("watch")
+    with ticking(runbook):
+        verdict_of(runbook, lambda verdict: verdict.missing == ("sessions",))
+        clock.ahead += 660
+        with Session(here.postfix.ports.smtp, OFFICE):
+            looked_again(runbook, clock)
+        for _ in range(15):
+            time.sleep(0.1)
+            assert verdict_of(runbook, lambda verdict: True).sentences == (
+                "1 session from before is still open: log the account out again.",
+            )
+
+
+def test_who_is_connected_since_before_the_clock_was_set_back_is_so_later_too(here: Site) -> None:
+    clock = Clock()
+    log, client = here.postfix.log, "unknown[203.0.113.61]"
+
+    def write(line: str) -> None:
+        stamp = time.strftime("%b %e %H:%M:%S", time.localtime(clock()))
+        with log.open("a") as file:
+            file.write(f"{stamp} mail postfix/smtpd[999998]: {line}\n")
+
+    runbook = here.responder.runbook(here.messages, login=JANE, clock=clock, passing=clock.passing)
+    write(f"connect from {client}")
+    clock.ahead += 5
+    clock.set_by = -60
+    for name in ("password", "sessions", "watch"):
+        runbook.run(name)
+    with ticking(runbook):
+        looked_again(runbook, clock)
+        clock.ahead += 120
+        looked_again(runbook, clock)
+        write(f"ABC1220CC3E: client={client}, sasl_method=LOGIN, sasl_username={JANE}")
+        verdict = verdict_of(runbook, lambda verdict: verdict.state == "alarm")
+        assert verdict.missing == ("connections",)

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -22,9 +22,9 @@ from bmtop.postfix.instance import Postfix
 from bmtop.postfix.logline import decoded, events
 from bmtop.postfix.loglines import LogLines
 from bmtop.postfix.logtime import LogClock
-from bmtop.response.connections import Connections
+from bmtop.response.connections import Connections, Served
 from bmtop.response.messages import locate
-from bmtop.response.steady import Steady
+from bmtop.response.steady import Begins, Steady
 from bmtop.server import CommandFailed
 
 # In seconds. Where BlueMind is asked by bm-cli, each question takes seconds of a processor.
@@ -65,6 +65,8 @@ class Lookout:
         self._postfix = postfix
         self._connections = connections
         self._time = Steady(clock, passing)
+        self._connected = Begins(self._time)
+        self._opened = Begins(self._time)
         self._watch = Watch(steps, remedy=remedy, stamp=self._time.stamp)
         self._wanted = wanted
         self._accounts = accounts
@@ -74,6 +76,7 @@ class Lookout:
         self._growth = _Growth(log)
         self._sessions = sessions
         self._asking: Thread | None = None
+        self._asked = 0.0
         self._answer: tuple[Sequence[float | None] | None, str] = None, ""
         # Each part is looked at in its own time: what one says stands until it is looked at again.
         self._problems = dict.fromkeys((*_SIGHT, "sessions"), "")
@@ -113,13 +116,17 @@ class Lookout:
         return self._watch.verdict(now)
 
     def _read_log(self) -> None:
+        looked = self._time.now()
         try:
+            there = self._connections.log.look()
             news = self._connections.log.news()
         except OSError as error:
             reason = (error.strerror or "no").lower()
             self._problems["log"] = f"The log cannot be read ({reason}), so nobody can be watched."
             return
         self._problems["log"] = self._problems["deliveries"] = ""
+        began = {_key(c): c.since for c in (*there, *(event.connection for event in news), *self._seen.values())}
+        self._connected.saw({key: since for key, since in began.items() if since is not None}, looked)
         for handed in self._signs_among([event for event in news if isinstance(event, Handed)]):
             self._saw("sent", self._time.of(handed.time), handed.client, handed.connection)
         for event in news:
@@ -131,12 +138,12 @@ class Lookout:
                 del self._seen[key]
 
     def _saw(self, kind: Kind, when: float, client: str, connection: Connection) -> None:
-        key = (connection.pid, connection.since)
-        self._seen[key] = connection
-        self._watch.saw(self._sign(kind, when, client, connection.since, key))
+        self._seen[_key(connection)] = connection
+        self._watch.saw(self._sign(kind, when, client, connection))
 
-    def _sign(self, kind: Kind, when: float, client: str, since: float | None, key: Hashable) -> Sign:
-        connected = None if since is None else self._time.of(since)
+    def _sign(self, kind: Kind, when: float, client: str, connection: Connection | Served) -> Sign:
+        key, since = _key(connection), connection.since
+        connected = None if since is None else self._connected.of(key, since)
         return Sign(kind, when, client, key, connected, own=self._territory.is_own(client))
 
     def _signs_among(self, news: Sequence[Handed]) -> list[Handed]:
@@ -183,22 +190,24 @@ class Lookout:
             self._problems["connections"] = str(error)
             return
         self._problems["connections"] = ""
-        there = {(c.pid, c.since) for c in served}
+        there = {_key(c) for c in served}
         for key in [key for key in self._seen if key not in there]:
             # Its smtpd was ended, and wrote no line.
             self._watch.ended(key)
             del self._seen[key]
-        self._watch.open_now(now, [self._sign("open", now, c.client, c.since, (c.pid, c.since)) for c in served])
+        self._watch.open_now(now, [self._sign("open", now, c.client, c) for c in served])
 
     def _look_at_sessions(self, now: float) -> None:
         """Ask for the sessions beside all else: BlueMind may take long to answer, and holding must go on."""
         if self._asking is not None and not self._asking.is_alive():
             began, self._problems["sessions"] = self._answer
-            moments = [None if stamp is None else self._time.of(stamp) for stamp in began or ()]
-            self._watch.sessions(None if began is None else moments, self._problems["sessions"])
+            if began is not None:
+                self._opened.saw({stamp: stamp for stamp in began if stamp is not None}, self._asked)
+                began = [None if stamp is None else self._opened.of(stamp, stamp) for stamp in began]
+            self._watch.sessions(began, self._problems["sessions"])
             self._asking = None
         if self._asking is None and now >= self._next_sessions:
-            self._next_sessions = now + _SESSIONS_EVERY
+            self._asked, self._next_sessions = now, now + _SESSIONS_EVERY
             self._asking = Thread(target=self._ask_for_sessions, daemon=True)
             self._asking.start()
 
@@ -210,6 +219,10 @@ class Lookout:
         except Exception as error:
             # The thread must not end without an answer: the one before would stand for it.
             self._answer = None, fault.sentence(error)
+
+
+def _key(connection: Connection | Served) -> tuple[int, float | None]:
+    return connection.pid, connection.since
 
 
 class _Growth:
