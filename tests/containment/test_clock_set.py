@@ -115,3 +115,45 @@ def test_who_is_connected_since_before_the_clock_was_set_back_is_so_later_too(he
         write(f"ABC1220CC3E: client={client}, sasl_method=LOGIN, sasl_username={JANE}")
         verdict = verdict_of(runbook, lambda verdict: verdict.state == "alarm")
         assert verdict.missing == ("connections",)
+
+
+def test_mail_that_came_before_it_was_seen_that_the_clock_was_set_back_is_an_alarm(here: Site) -> None:
+    """Something else took long just then: the next look comes later."""
+    clock = Clock()
+    runbook = here.responder.runbook(here.messages, login=JANE, clock=clock, passing=clock.passing)
+    for name in ("password", "sessions", "watch"):
+        runbook.run(name)
+    clock.ahead += 3
+    runbook.tick()
+    clock.set_by = -HOUR
+    clock.ahead += 3
+    stamp, client = time.strftime("%b %e %H:%M:%S", time.localtime(clock())), "unknown[203.0.113.62]"
+    with here.postfix.log.open("a") as log:
+        log.write(f"{stamp} mail postfix/smtpd[999997]: connect from {client}\n")
+        log.write(
+            f"{stamp} mail postfix/smtpd[999997]: ABC1220CC3F: client={client}, sasl_method=LOGIN,"
+            f" sasl_username={JANE}\n"
+        )
+    clock.ahead += 30
+    with ticking(runbook):
+        verdict = verdict_of(runbook, lambda verdict: verdict.state == "alarm")
+        assert verdict.missing == ("cache",)
+
+
+def test_that_the_clock_is_set_is_seen_at_each_tick_before_the_watch_begins(here: Site) -> None:
+    clock = Clock()
+    runbook = here.responder.runbook(here.messages, login=JANE, clock=clock, passing=clock.passing)
+    clock.ahead += 3
+    runbook.tick()
+    clock.set_by = -60
+    clock.ahead += 3
+    runbook.tick()
+    runbook.run("password")
+    runbook.tick()
+    clock.ahead += 120
+    clock.set_by = 0
+    runbook.run("watch")
+    runbook.tick()
+    assert runbook.verdict is not None
+    password = next(step.time for step in runbook.steps if step.name == "password")
+    assert f"New password: {shown(password or 0)}" in runbook.verdict.evidence

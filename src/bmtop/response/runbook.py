@@ -322,6 +322,7 @@ class Runbook:
         if not self._ticking.acquire(blocking=False):
             return
         try:
+            self._lookout.look_at_clock()
             if self.keep.on:
                 self.keep.tick()
             while self._settled:

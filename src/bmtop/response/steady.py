@@ -38,7 +38,7 @@ class Steady:
         now = self._zero + self._passing()
         ahead = self._clock() - now
         if abs(ahead - self._set[-1].ahead) > _STEP:
-            self._set.append(_Set(now, now, ahead))
+            self._set.append(_Set(self._looked, now, ahead))
         self._looked = now
         return now
 

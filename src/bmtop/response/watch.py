@@ -103,8 +103,13 @@ class Lookout:
             self._watch.done(step, self._time.of(how))
         self._next_connections = self._next_sessions = 0.0
 
+    def look_at_clock(self) -> None:
+        """See whether the clock was set; the more often, the better is known when. Needs no `begin`."""
+        self._time.now()
+
     def tick(self) -> Verdict:
         """Look, and return what is to be said now."""
+        self.look_at_clock()
         self._read_log()
         now = self._time.now()
         if self._growth.seen():

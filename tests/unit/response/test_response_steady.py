@@ -59,6 +59,22 @@ def test_a_clock_that_is_set_back_makes_none_come_back() -> None:
     assert machine.steady.of(1_000_023) == 1_000_023
 
 
+def test_what_was_stamped_before_it_was_noticed_that_the_clock_was_set_is_no_older_for_that() -> None:
+    """Who looks may have been held up by something else."""
+    machine = Machine()
+    machine.wait(10)
+    machine.wait(5)
+    machine.clock -= 3600
+    machine.clock += 1
+    machine.passed += 1
+    sent = machine.clock
+    machine.clock += 30
+    machine.passed += 30
+    assert machine.steady.of(sent) == 1_000_016
+    # Said before it was set, and before it was looked at last.
+    assert [machine.steady.of(stamp) for stamp in (1_000_015.5, 1_000_014)] == [1_000_015.5, 1_000_014]
+
+
 def test_a_clock_that_is_set_in_small_steps_is_followed_too() -> None:
     machine = Machine()
     for _ in range(100):
