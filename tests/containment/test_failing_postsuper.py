@@ -3,6 +3,7 @@
 It is the real one, which the wrapper gives only some of the ids, or kills.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -140,3 +141,29 @@ def test_keep_holding_says_what_postsuper_leaves(plain_site: Site, script: Scrip
         wait_until(lambda: plain_site.on_hold() == {one.queue_id})
         wait_until(lambda: keep.problem == "")
     assert keep.end().sentence == f"1 message of {ALICE} put on hold."
+
+
+def test_keep_holding_takes_its_time_over_what_postsuper_leaves(plain_site: Site, script: Script) -> None:
+    """Each look goes through the whole queue: many a second would take the server's time, and help nobody."""
+    runs = Path(plain_site.postfix.folder, "runs")
+    keep = plain_site.responder.keep_holding(Filter(login=ALICE))
+    script("-h", f"echo >> {runs}; cat > /dev/null")
+    keep.begin()
+    (one,) = Player(plain_site.postfix).send(INTRUDER, [SPAM], ALICE)
+    plain_site.postfix.settle()
+    wait_until(lambda: keep.tick() == 0 and keep.problem)
+    runs.unlink()
+    said, began = set(), time.monotonic()
+    for _ in range(50):
+        keep.tick()
+        said.add(keep.problem)
+        time.sleep(0.02)
+    # Each of them half a second or more after the one before.
+    assert 1 <= len(runs.read_text().splitlines()) <= 1 + (time.monotonic() - began) / 0.5
+    # What it says stands until it has looked again.
+    assert len(said) == 1
+    assert "still not on hold" in said.pop()
+    script("-h", 'real "$@"')
+    wait_until(lambda: keep.tick() == 1)
+    assert (keep.problem, plain_site.on_hold()) == ("", {one.queue_id})
+    assert keep.end().ok

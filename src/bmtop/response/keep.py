@@ -64,6 +64,7 @@ class KeepHolding:
         self.held: list[QueueId] = []
         self.missed = 0
         self.problem = ""
+        self._unread = self._unheld = ""
         self.notes: tuple[str, ...] = ()
         self.on = False
         self._postfix = postfix
@@ -91,8 +92,9 @@ class KeepHolding:
         """Switch it on: what comes into the queue from now on is held. Raises `Refused` or `CommandFailed`."""
         with self._busy:
             with self._gate.action("keep holding", self.target, filter=self._wanted.as_dict()) as step:
-                self.held, self.missed, self.problem = [], 0, ""
+                self.held, self.missed, self._unheld = [], 0, ""
                 self._read_log()
+                self.problem = self._unread
                 self._named.clear()
                 self._tried.clear()
                 self._known = {name for name, path in self._files() if _is_whole(path)}
@@ -134,23 +136,32 @@ class KeepHolding:
             return self._tick() if self.on else 0
 
     def _tick(self) -> int:
-        try:
-            self.problem = ""
-            named = self._read_log()
-            if not named and time.monotonic() < self._next_look:
-                return 0
-            began = time.monotonic()
-            count = self._look()
-            took = time.monotonic() - began
-            self._next_look = began + took + max(_LOOKED_EVERY, took / _LOOKING_SHARE)
-        except (Refused, CommandFailed) as error:
-            self.problem = str(error)
-            return 0
+        count = self._look_in_time()
+        # What the last look left stands until the next one.
+        self.problem = self._unheld or self._unread
         return count
+
+    def _look_in_time(self) -> int:
+        named = self._read_log()
+        if not named and time.monotonic() < self._next_look:
+            return 0
+        began = time.monotonic()
+        try:
+            count = self._look()
+        except (Refused, CommandFailed) as error:
+            self._unheld = str(error)
+            return 0
+        else:
+            self._unheld = ""
+            return count
+        finally:
+            ended = time.monotonic()
+            self._next_look = ended + max(_LOOKED_EVERY, (ended - began) / _LOOKING_SHARE)
 
     def _read_log(self) -> bool:
         """Take the ids that the log names as theirs; tell whether there is one."""
         before = len(self._named)
+        self._unread = ""
         try:
             for block in self._lines.more():
                 for event in events(decoded(block), self._clock):
@@ -158,7 +169,7 @@ class KeepHolding:
                     self._take(event)
         except OSError as error:
             # The looks through the queue find what is new all the same, half a second later.
-            self.problem = (
+            self._unread = (
                 f"The log cannot be read ({(error.strerror or 'no').lower()}); the queue is looked through instead."
             )
         named = len(self._named) > before
