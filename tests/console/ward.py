@@ -63,6 +63,9 @@ class Watcher(Lookout):
     def settled(self, step: str, how: Settled) -> None:
         self.told.append({"left out": f"without {step}", "taken back": f"no more {step}"}.get(str(how), step))
 
+    def look_at_clock(self) -> None:
+        """What it says depends on no clock."""
+
     def tick(self) -> Verdict:
         return self.says
 
