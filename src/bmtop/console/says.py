@@ -30,14 +30,11 @@ class Says(Static):
             self._said = saying
             self.update(content(self, *lines), layout=not self.FIXED)
 
-    def to_fit(self, make: Callable[[int], Sequence[Line]]) -> None:
-        """Show the lines that `make` returns for the width there is, once there is one."""
-        self._make = make
-
     def fit(self, make: Callable[[int], Sequence[Line]]) -> None:
-        """Show the lines that `make` returns for the width there is, now and after a change of size."""
+        """Show the lines that `make` returns for the width there is, once there is one and after each change."""
         self._make = make
-        self.say(*make(self.size.width))
+        if self.size.width:
+            self.say(*make(self.size.width))
 
     def on_resize(self) -> None:
         if self._make is not None:

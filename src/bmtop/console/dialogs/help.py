@@ -53,5 +53,5 @@ class Help(Notice):
 
     def words(self) -> Says:
         says = super().words()
-        says.to_fit(lambda width: lines(self._groups, width))
+        says.fit(lambda width: lines(self._groups, width))
         return says
